@@ -24,8 +24,8 @@ class Location:
 class SparkctlError(Exception):
     """Base of all expected failures.
 
-    `message` reads `doing X: cause` in lower case without a full stop; `hint` is the one command (or the one thing to do)
-    that mends it; `evidence` is the very output that shows the cause, already bounded and stripped of escapes.
+    `message` reads `doing X: cause` in lower case without a full stop; `hint` is the one command (or the one thing to
+    do) that mends it; `evidence` is the very output that shows the cause, already bounded and stripped of escapes.
     """
 
     exit_code: ClassVar[int] = 1

@@ -1,7 +1,7 @@
 """Many facts in one round trip: one script out, framed answers back.
 
-Login shells print into stdout before our script starts (`.bashrc`), so answers are taken from between markers that carry
-a nonce, never from the whole stream (see docs/decisions, "one batched script").
+Login shells print into stdout before our script starts (`.bashrc`), so answers are taken from between markers that
+carry a nonce, never from the whole stream (docs/decisions/0002-one-batched-script.md).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def unique(facts: Iterable[Fact[Any]]) -> dict[str, Fact[Any]]:
 
 
 def script(facts: Mapping[str, Fact[Any]], nonce: str) -> str:
-    """One POSIX script that asks all `facts`; those that need root share a single sudo, whose refusal is their answer."""
+    """One POSIX script that asks all `facts`; those that need root share a single sudo."""
     plain = [(n, f) for n, f in facts.items() if not f.sudo]
     root = [(n, f) for n, f in facts.items() if f.sudo]
     names = list(facts)
@@ -44,8 +44,7 @@ def script(facts: Mapping[str, Fact[Any]], nonce: str) -> str:
     body += [_ask(names.index(n), f) for n, f in plain]
     if root:
         inner = "\n".join([f"nonce={shlex.quote(nonce)}", _PRELUDE, *(_ask(names.index(n), f) for n, f in root)])
-        body.append(f"sudo -n -- sh -c {shlex.quote(inner)} </dev/null || ask_code=$?")
-        body.append("true")
+        body.append(f"sudo -n -- sh -c {shlex.quote(inner)} </dev/null || true")
     return "\n".join(body)
 
 
