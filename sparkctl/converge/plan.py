@@ -142,7 +142,7 @@ def _unknown_or_failed(
     phase: str, host: str, key: str, needs: tuple[str, ...], why: Missing, judged: Mapping[str, Item]
 ) -> Item:
     named = (judged.get(name) for need in needs for name in (need, f"{host}/{need}"))
-    earlier = (item for item in reversed(judged.values()) if item.host == host)
+    earlier = (item for item in reversed(list(judged.values())) if item.host == host)
     for item in (*named, *earlier):
         if item is not None and item.pending:
             after = item.key if item.host == host else f"{item.host}/{item.key}"
