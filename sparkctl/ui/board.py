@@ -10,7 +10,8 @@ from sparkctl.ui.pull import PullProgress
 
 @dataclass(slots=True)
 class Row:
-    """One host's line. `since` is the run's second at which its present step began."""
+    """One host's line. `since` is the run's second at which its present step began; `begun` is what each step of the
+    phase set out to change, `took` the seconds of those that made room for the next."""
 
     host: str
     step: str = ""
@@ -22,6 +23,8 @@ class Row:
     total: float | None = None
     counts: dict[Outcome, int] = field(default_factory=dict)
     pull: PullProgress | None = None
+    begun: dict[str, str] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class Board:
             row = self.row(str(host))
             row.step, row.text, row.since, row.working = "", "", event.seconds, False
             row.done = row.total = row.pull = None
-            row.counts = {}
+            row.counts, row.begun, row.took = {}, {}, {}
 
     def _gate(self, event: Event) -> None:
         if event.kind is Kind.GATE_DONE:
@@ -94,6 +97,9 @@ class Board:
         if event.kind is Kind.HOST_LOST:
             row.lost, row.working, row.text = True, False, event.text
         elif event.kind is Kind.STEP_STARTED:
+            if row.working:
+                row.took[row.step] = event.seconds - row.since
+            row.begun[event.step or ""] = event.text
             row.step, row.text, row.since, row.working = event.step or "", event.text, event.seconds, True
             row.done = row.total = None
             row.pull = PullProgress()

@@ -93,4 +93,4 @@ def _stack(head: list[Cell], limit: int, color: bool, indent: str) -> list[str]:
             line, cells = indent, len(indent)
         line += paint(cell.text, cell.style, color) + GAP
         cells += width(cell.text) + len(GAP)
-    return [*lines, line.rstrip()] if head else []
+    return [*lines, line.rstrip()] if any(cell.text for cell in head) else []

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 REDRAWS = 8
 """A second: a spinner looks alive, and a slow serial line keeps up."""
-LONGEST = 4
-"""Lines of the terminal kept free of host rows: title, proof, prompt and one more."""
+KEPT_FREE = 4
+"""Lines of the terminal that no host takes: the proof, its bar, the rest's number and the cursor."""
+NARROW = 50
+"""Cells below which only the host and its time are shown."""
 
 
 class LiveView:
@@ -74,41 +76,50 @@ class LiveView:
     def _draw(self) -> RenderableType:
         with self._lock:
             now = time.monotonic() - self._began
+            size = self._console.size
+            table = _grid(size.width)
             rows = [row for row in self.board.rows.values() if row.working]
-            table = Table.grid(padding=(0, 1))
-            for _ in range(2):
-                table.add_column(no_wrap=True)
-            table.add_column(no_wrap=True, overflow="ellipsis")
-            table.add_column(no_wrap=True, justify="right")
-            table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-            room = max(1, self._console.size.height - LONGEST)
+            room = max(1, size.height - KEPT_FREE)
             for row in rows[:room]:
-                table.add_row(*self._row(row, now))
+                self._add(table, row.host, row.step, now - row.since, _says(row))
             if len(rows) > room:
-                table.add_row("", f"and {len(rows) - room} more", "", "", "")
+                self._add(table, f"and {len(rows) - room} more", "", None, "")
             wait = self.board.wait
-            if wait is not None:
-                bar = _bar(wait.done, wait.total)
-                table.add_row(
-                    self._spinner, "", _cut("waiting for"), duration(max(0.0, now - wait.since)), clean(wait.text)
-                )
-                return Group(table, bar) if bar else table
-            return table
+            if wait is None:
+                return table
+            self._add(table, "", "waiting for", now - wait.since, Text(clean(wait.text)))
+            bar = _bar(wait.done, wait.total)
+            return Group(table, bar) if bar else table
 
-    def _row(self, row: Row, now: float) -> tuple[RenderableType, ...]:
-        says: RenderableType = Text(clean(row.text), style="dim")
-        bar = _bar(row.done, row.total)
-        if bar is not None:
-            grid = Table.grid(padding=(0, 1), expand=True)
-            grid.add_column(width=20)
-            grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-            grid.add_row(bar, says)
-            says = grid
-        return self._spinner, Text(clean(row.host)), _cut(row.step), duration(max(0.0, now - row.since)), says
+    def _add(self, table: Table, host: str, step: str, seconds: float | None, says: RenderableType) -> None:
+        took = "" if seconds is None else duration(max(0.0, seconds))
+        cells: list[RenderableType] = [self._spinner, Text(clean(host)), Text(took), Text(clean(step)), says]
+        table.add_row(*cells[: len(table.columns)])
 
 
-def _cut(text: str) -> Text:
-    return Text(clean(text))
+def _grid(width: int) -> Table:
+    """Spinner, host, time; then, where there is room, the step and what it says."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, justify="right")
+    if width >= NARROW:
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 2)
+    if width >= NARROW:
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    return table
+
+
+def _says(row: Row) -> RenderableType:
+    says = Text(clean(row.text), style="dim")
+    bar = _bar(row.done, row.total)
+    if bar is None:
+        return says
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=20)
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    grid.add_row(bar, says)
+    return grid
 
 
 def _bar(done: float | None, total: float | None) -> ProgressBar | None:

@@ -48,7 +48,7 @@ class PlainView:
                 return [self._style(self._title(event), "bold")]
             case Kind.HOST_LOST:
                 return [self._host(event, "lost", "bad", event.text)]
-            case Kind.STEP_STARTED:
+            case Kind.STEP_STARTED if self._verbose:
                 return [self._host(event, "doing", "cyan", f"{event.step}  {event.text}")]
             case Kind.ACTION if self._verbose:
                 return [self._host(event, "runs", "dim", event.text)]
@@ -71,20 +71,18 @@ class PlainView:
         outcome = event.outcome or Outcome.OK
         if not self._verbose and outcome in (Outcome.OK, Outcome.SKIPPED, Outcome.UNREACHABLE):
             return []
-        row = self.board.row(event.host or "")
-        took = event.seconds - row.since if outcome is Outcome.CHANGED and row.step == event.step else None
-        said = (
-            f"{event.step}{f'  {duration(took)}' if took is not None else ''}{f'  {event.text}' if event.text else ''}"
-        )
-        return [self._host(event, outcome.value, OUTCOME_STYLE[outcome], said)]
+        row, step = self.board.row(event.host or ""), event.step or ""
+        said = [step, event.text or row.begun.get(step, "").replace(" -> ", " → ")]
+        if step in row.begun:
+            said.append(duration(row.took.get(step, event.seconds - row.since)))
+        return [self._host(event, outcome.value, OUTCOME_STYLE[outcome], "  ".join(part for part in said if part))]
 
     def _progress(self, event: Event) -> list[str]:
         if self._verbose > 1:
             return [self._host(event, "says", "dim", event.text)]
         row = self.board.row(event.host or "")
-        if not self._due(f"host {event.host}", event, row.text):
-            return []
-        return [self._host(event, "...", "dim", f"{row.step}  {_share(row)}{row.text}")]
+        said = f"{row.step}  {_share(row)}{row.text}"
+        return [self._host(event, "...", "dim", said)] if self._due(f"host {event.host}", event, said) else []
 
     def _waiting(self, event: Event) -> list[str]:
         if not self._due(f"gate {event.step}", event, event.text):

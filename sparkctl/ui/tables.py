@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from sparkctl.converge.events import Outcome
 from sparkctl.converge.plan import Item, Plan, Verdict
 from sparkctl.converge.report import Report
-from sparkctl.ui.columns import Cell, Row, columns
+from sparkctl.ui.columns import Cell, Row, columns, wrap
 from sparkctl.ui.plain import OUTCOME_STYLE
 from sparkctl.ui.text import clean, duration, paint, plural
 
@@ -32,7 +32,7 @@ def plan_lines(plan: Plan, *, commands: bool, limit: int | None, color: bool) ->
         for items in groups:
             rows += _item_rows(items, commands)
         lines += columns(rows, limit=limit, color=color, indent="  ")
-    return [*lines, plan_summary(plan)]
+    return [*lines, *wrap(plan_summary(plan), limit)]
 
 
 def plan_summary(plan: Plan) -> str:
@@ -71,7 +71,10 @@ def recap_lines(command: str, report: Report, *, limit: int | None, color: bool)
     ended = "failed" if report.errors else "done"
     style = "bad" if report.errors else "green"
     sentence = f"{clean(command)} {ended} in {duration(report.seconds)}: {_counted(report)}"
-    return [*columns(rows, limit=limit, color=color, indent="  "), paint(sentence, style, color)]
+    return [
+        *columns(rows, limit=limit, color=color, indent="  "),
+        *(paint(line, style, color) for line in wrap(sentence, limit)),
+    ]
 
 
 def _counted(report: Report) -> str:
