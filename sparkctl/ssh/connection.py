@@ -11,9 +11,8 @@ from sparkctl.errors import SparkctlError, StepFailed, UnreachableError
 from sparkctl.ssh import faults, sudo
 from sparkctl.ssh.command import Command, Endpoint, LineSink, Put, Result
 from sparkctl.ssh.config import Resolved, resolve
-from sparkctl.ssh.dial import dial
 from sparkctl.ssh.hostkeys import KnownHosts
-from sparkctl.ssh.jump import Jumps
+from sparkctl.ssh.jump import Jumps, Way
 from sparkctl.ssh.output import KEPT_BYTES
 from sparkctl.ssh.place import placing
 from sparkctl.ssh.plain import excerpt
@@ -50,7 +49,7 @@ class SshTransport:
         self._resolved: Resolved | None = None
         self._transport: paramiko.Transport | None = None
         self._watched: Watched | None = None
-        self._through: paramiko.Channel | None = None
+        self._way: Way | None = None
 
     @property
     def host(self) -> str:
@@ -71,21 +70,9 @@ class SshTransport:
 
     def connect(self) -> None:
         """Log in. Raises `HostKeyError`, `AuthenticationError`, `UnreachableError` or `ConfigError`."""
-        to = self.resolved
-        opened: list[paramiko.Channel] = []
-
-        def through() -> paramiko.Channel:
-            self._jumps.release(opened.pop() if opened else None)  # of an attempt that sshd dropped
-            opened.append(self._jumps.open(to))
-            return opened[-1]
-
-        try:
-            transport = dial(to, self._known_hosts, through if to.jump else None)
-        except BaseException:
-            self._jumps.release(opened[-1] if opened else None)
-            raise
-        self._through = opened[-1] if opened else None
-        self._transport, self._watched = transport, watch(transport)
+        way = self._jumps.way(self.resolved)
+        transport = way.dial(self._known_hosts)
+        self._way, self._transport, self._watched = way, transport, watch(transport)
 
     def reconnect(self) -> None:
         """Log in anew, so that new group memberships count. Raises what `connect` raises."""
@@ -97,8 +84,9 @@ class SshTransport:
         transport, self._transport = self._transport, None
         if transport is not None:
             end(transport)
-        through, self._through = self._through, None
-        self._jumps.release(through)
+        way, self._way = self._way, None
+        if way is not None:
+            way.release()
 
     def cancel(self) -> None:
         """End the commands under way on the host; their calls return with what the killed command returned."""

@@ -80,9 +80,15 @@ class Wire:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._quick = isinstance(stream, socket.socket) and hasattr(socket, "TCP_QUICKACK")
         self.head = b""
 
     def recv(self, size: int) -> bytes:
+        """What the peer sent next."""
+        if self._quick:
+            # sshd leaves Nagle's algorithm on until the session runs, so its answer to the first channel waits for our
+            # acknowledgement, which Linux delays by 40 ms. The option is not lasting, tcp(7).
+            self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         data: bytes = self._stream.recv(size)
         if len(self.head) < _HEAD_BYTES:
             self.head += data[:_HEAD_BYTES]

@@ -22,13 +22,46 @@ HOSTS_PER_JUMP = 10
 class _Gateway:
     transport: paramiko.Transport
     watched: Watched
-    own: paramiko.Channel | None
+    way: Way
     channels: set[paramiko.Channel] = field(default_factory=set)
     opening: int = 0
 
     @property
     def users(self) -> int:
         return len(self.channels) + self.opening
+
+
+class Way:
+    """The byte stream to one host, through its jump host if it has one; one stream at a time."""
+
+    def __init__(self, jumps: Jumps, to: Resolved) -> None:
+        self._jumps = jumps
+        self._to = to
+        self._channel: paramiko.Channel | None = None
+
+    @property
+    def stream(self) -> Stream | None:
+        """What opens the stream; None where no jump host is in between."""
+        return self._open if self._to.jump else None
+
+    def dial(self, known_hosts: KnownHosts) -> paramiko.Transport:
+        """An authenticated transport along this way. Raises what `dial.dial` raises."""
+        try:
+            return dial(self._to, known_hosts, self.stream)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """The stream is no longer used."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self._jumps.release(channel)
+
+    def _open(self) -> paramiko.Channel:
+        self.release()  # that of an attempt which sshd dropped
+        self._channel = self._jumps.open(self._to)
+        return self._channel
 
 
 class Jumps:
@@ -40,9 +73,9 @@ class Jumps:
         self._connecting: dict[str, threading.Lock] = {}
         self._gateways: dict[str, list[_Gateway]] = {}
 
-    def stream(self, to: Resolved) -> Stream | None:
-        """What opens the byte stream to `to`; None where no jump host is in between."""
-        return (lambda: self.open(to)) if to.jump else None
+    def way(self, to: Resolved) -> Way:
+        """The way to `to`; nothing is opened yet."""
+        return Way(self, to)
 
     def open(self, to: Resolved) -> paramiko.Channel:
         """A channel to `to` through its jump host. Raises `UnreachableError` or a subclass."""
@@ -65,10 +98,8 @@ class Jumps:
             gateway.channels.add(channel)
         return channel
 
-    def release(self, channel: paramiko.Channel | None) -> None:
+    def release(self, channel: paramiko.Channel) -> None:
         """The channel is no longer used."""
-        if channel is None:
-            return
         with self._lock:
             for gateways in self._gateways.values():
                 for gateway in gateways:
@@ -86,14 +117,9 @@ class Jumps:
                     if known.transport.is_active() and known.users < HOSTS_PER_JUMP:
                         known.opening += 1
                         return known
-            own: list[paramiko.Channel] = []
-
-            def through() -> paramiko.Channel:
-                own.append(self.open(jump))
-                return own[-1]
-
-            transport = dial(jump, self._known_hosts, through if jump.jump else None)
-            gateway = _Gateway(transport, watch(transport), own[-1] if own else None, opening=1)
+            way = self.way(jump)
+            transport = way.dial(self._known_hosts)
+            gateway = _Gateway(transport, watch(transport), way, opening=1)
             with self._lock:
                 self._gateways.setdefault(place, []).append(gateway)
             return gateway
@@ -105,4 +131,4 @@ class Jumps:
                 self._gateways[place] = [one for one in gateways if one.users]
         for gateway in unused:
             end(gateway.transport)
-            self.release(gateway.own)
+            gateway.way.release()

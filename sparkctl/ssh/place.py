@@ -40,7 +40,7 @@ if ! said=$(cat 2>&1 >&3); then
     rm -f -- "$tmp"
     case $said in *'No space left'* | *'quota exceeded'*)
         free=$(df -P -- "$dir" | awk 'NR == 2 { print $4 * 1024 }')
-        fail "writing $path: no space left on the device, $size bytes needed, $free free; the old file is untouched" 28 ;;
+        fail "writing $path: no space left, $size bytes needed, $free free; the old file is untouched" 28 ;;
     esac
     fail "writing $path: $said; the old file is untouched"
 fi
