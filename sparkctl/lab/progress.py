@@ -1,4 +1,4 @@
-"""How the long parts of the lab say where they are; the screen decides how it looks."""
+"""How the long parts of the lab tell what they are doing, without knowing who shows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Whoever shows a long piece of work to people."""
+    """Receives the state of one step at a time.
+
+    Called again and again with the same title while a step runs. `done` and `total` count in `unit` ("MB", "packages",
+    "s", …); a step without a total is one whose length cannot be known. `done == total` ends the step, and so does the
+    next title.
+    """
+
+    def step(self, title: str, done: float | None = None, total: float | None = None, unit: str = "") -> None: ...
+
+
+class Silent:
+    """A `Progress` that nobody watches."""
 
     def step(self, title: str, done: float | None = None, total: float | None = None, unit: str = "") -> None:
-        """Say what is being done, and how much of it (`done` of `total`, in `unit`) where that is known."""
+        return
