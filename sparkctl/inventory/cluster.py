@@ -1,22 +1,36 @@
-"""The resolved stack: what the inventory says, with every default filled in. Plain values, no I/O, no pydantic."""
+"""The resolved inventory: what every other part works with. Plain values, every default filled in, nothing to validate."""
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sparkctl.errors import UsageError
+from sparkctl.inventory.problems import Problem, did_you_mean
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
+Role = Literal["head", "worker"]
 Topology = Literal["pair", "ring", "switch", "none"]
 Launcher = Literal["ray", "mp", "auto", "slurm"]
+Mode = Literal["rw", "ro"]
+
+DEFAULT_IMAGE = "nvcr.io/nvidia/vllm:25.11-py3"
+"""NVIDIA's vLLM image for two stacked Sparks from December 2025 to June 2026, and one that holds Ray (PB vllm)."""
+
+DEFAULT_HF_CACHE = "~/.cache/huggingface"
+"""Where huggingface_hub keeps models unless told otherwise; `~` is the home of the login user on each host."""
+
+HF_CACHE_IN_CONTAINER = "/root/.cache/huggingface"
+"""The same directory inside the containers, which run as root."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rail:
-    """One half of the cabled QSFP port: a netdev with its fabric address (`192.168.100.10`, prefix 24)."""
+    """One half of the cabled QSFP port: a network device and its IPv4 address, `prefix` bits of which are the net."""
 
     netdev: str
     address: str
@@ -24,16 +38,22 @@ class Rail:
 
     @property
     def interface(self) -> str:
+        """As netplan and `ip addr` write it: `192.168.100.10/24`."""
         return f"{self.address}/{self.prefix}"
 
     @property
-    def network(self) -> str:
-        return str(ipaddress.ip_interface(self.interface).network)
+    def network(self) -> IPv4Network:
+        from ipaddress import IPv4Network
+
+        return IPv4Network(self.interface, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ssh:
-    """How the controller logs in; None leaves the choice to ssh_config and OpenSSH's defaults."""
+    """How the controller logs in. None leaves it to the user's ssh_config, then to OpenSSH's defaults.
+
+    `identity_file` is a path on the controller, `~` not expanded; `jump` is `[user@]host[:port]`.
+    """
 
     user: str | None = None
     identity_file: str | None = None
@@ -43,70 +63,82 @@ class Ssh:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One Spark. `address` is where the controller reaches it; `rails` are in the inventory's order."""
+    """One Spark. `address` is where the controller reaches it; `env` is the environment of its containers alone."""
 
     name: str
     address: str
-    role: Literal["head", "worker"]
-    ssh: Ssh = field(default_factory=Ssh)
+    ssh: Ssh = Ssh()
     rails: tuple[Rail, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    role: Role = "worker"
 
     @property
     def fabric_address(self) -> str:
-        """Where the other nodes reach it: its first rail, or the management address where it has none."""
+        """Where the other nodes reach it: the first rail's address, else the management address."""
         return self.rails[0].address if self.rails else self.address
 
 
 @dataclass(frozen=True, slots=True)
-class Fabric:
-    topology: Topology = "none"
-    mtu: int = 9000
-
-
-@dataclass(frozen=True, slots=True)
 class Share:
-    """An NFS export of `server`, mounted at `mount` by `clients` (host names)."""
+    """One directory of `server` that `clients` mount over NFS at `mount`. Both paths are absolute."""
 
     export: str
     server: str
     mount: str
     clients: tuple[str, ...]
-    mode: Literal["rw", "ro"] = "rw"
+    mode: Mode = "rw"
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """How the rails are cabled, and the MTU of their netdevs in bytes."""
+
+    topology: Topology = "none"
+    mtu: int = 9000
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What the containers run. `hf_cache` is a directory on the hosts; a leading `~/` means the login user's home."""
+    """The containers. Of `image` (a reference to pull) and `build` (a directory with a Dockerfile) one is set.
 
-    image: str | None = None
+    `hf_token_file` (a path on the controller) and `hf_token_env` (a variable of the controller's environment) name
+    where the Hugging Face token is; the token itself is nowhere in here. `hf_cache` is the directory on the hosts that
+    is mounted at `HF_CACHE_IN_CONTAINER`; it may begin with `~/`, the home of the login user on each host.
+    """
+
+    image: str | None = DEFAULT_IMAGE
     build: str | None = None
     launcher: Launcher = "ray"
     env: tuple[tuple[str, str], ...] = ()
     docker_args: tuple[str, ...] = ()
     hf_token_file: str | None = None
     hf_token_env: str | None = None
-    hf_cache: str = "~/.cache/huggingface"
+    hf_cache: str = DEFAULT_HF_CACHE
 
 
 @dataclass(frozen=True, slots=True)
 class Serve:
+    """The endpoint. `api_key_file` is a path on the controller; the key itself is nowhere in here."""
+
     port: int = 8000
     api_key_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The whole stack, head first, then in the inventory's order. `lab` names the lab it lives in, if any."""
+    """A whole stack: the head first, then the other hosts in the order of the inventory.
+
+    `lab` names the lab whose network the controller joins. `warnings` are oddities that work.
+    """
 
     name: str
     hosts: tuple[Host, ...]
-    fabric: Fabric = field(default_factory=Fabric)
+    fabric: Fabric = Fabric()
     shares: tuple[Share, ...] = ()
-    runtime: Runtime = field(default_factory=Runtime)
-    serve: Serve = field(default_factory=Serve)
+    runtime: Runtime = Runtime()
+    serve: Serve = Serve()
     lab: str | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def head(self) -> Host:
@@ -117,40 +149,48 @@ class Cluster:
         return self.hosts[1:]
 
     def host(self, name: str) -> Host:
-        """The host called `name`. Raises UsageError with a "did you mean"."""
+        """The host of that name. Raises `UsageError`."""
         for host in self.hosts:
             if host.name == name:
                 return host
-        raise _no_such_host(name, self)
+        raise _unknown(name, [host.name for host in self.hosts])
 
     def select(self, pattern: str | None) -> tuple[Host, ...]:
-        """The hosts that `--hosts PATTERN` names: a comma list of names and globs, `!` excludes. Raises UsageError."""
-        if pattern is None:
-            return self.hosts
-        chosen: dict[str, Host] = {}
-        parts = [part.strip() for part in pattern.split(",") if part.strip()]
-        if parts and all(part.startswith("!") for part in parts):
-            chosen = {host.name: host for host in self.hosts}
-        for part in parts:
-            found = [host for host in self.hosts if fnmatchcase(host.name, part.removeprefix("!"))]
-            if not found:
-                raise _no_such_host(part.removeprefix("!"), self)
-            for host in found:
-                if part.startswith("!"):
-                    chosen.pop(host.name, None)
-                else:
-                    chosen[host.name] = host
-        if not chosen:
-            raise UsageError(f"choosing hosts: {pattern!r} names none", hint="sparkctl inventory show")
-        return tuple(host for host in self.hosts if host.name in chosen)
+        """The hosts that `--hosts` means, in the cluster's order; see `selected`."""
+        names = selected([host.name for host in self.hosts], pattern)
+        return tuple(host for host in self.hosts if host.name in names)
 
-    def only(self, hosts: tuple[Host, ...]) -> Cluster:
-        """This cluster with some of its hosts, the head kept first."""
-        return replace(self, hosts=hosts)
+    def env_of(self, host: Host) -> dict[str, str]:
+        """The environment the user asked for in `host`'s containers: the shared one, then the host's own over it."""
+        return dict(self.runtime.env) | dict(host.env)
 
 
-def _no_such_host(name: str, cluster: Cluster) -> UsageError:
-    names = [host.name for host in cluster.hosts]
-    close = difflib.get_close_matches(name, names, 1)
-    hint = f"did you mean {close[0]}?" if close else f"the hosts are: {', '.join(names)}"
-    return UsageError(f"choosing hosts: there is no host {name!r} in {cluster.name}", hint=hint)
+def selected(names: Sequence[str], pattern: str | None) -> tuple[str, ...]:
+    """The `names` that a comma list of names and wildcards means (`spark-1,spark-[34]`), in their own order.
+
+    A part after `!` takes hosts away; a list of nothing but such parts starts from all. Raises `UsageError` for a part
+    that means no host, and where none is left.
+    """
+    if pattern is None:
+        return tuple(names)
+    parts = [part.strip() for part in pattern.split(",") if part.strip()]
+    taken = {part: {name for name in names if fnmatchcase(name, part.removeprefix("!"))} for part in parts}
+    for part, found in taken.items():
+        if not found:
+            raise _unknown(part.removeprefix("!"), names)
+    wanted: set[str] = set().union(*(found for part, found in taken.items() if part[0] != "!"))
+    if all(part[0] == "!" for part in parts):
+        wanted = set(names) if parts else set()
+    wanted -= set().union(*(found for part, found in taken.items() if part[0] == "!"))
+    if not wanted:
+        raise UsageError(f"choosing hosts: {pattern!r} leaves no host", hint=f"--hosts {names[0]}")
+    return tuple(name for name in names if name in wanted)
+
+
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
+    close = did_you_mean(name, known)
+    shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+    return UsageError(
+        f"choosing hosts: {name!r} is none of the inventory's hosts ({shown})",
+        hint=f"--hosts {close}" if close else "sparkctl inventory show",
+    )
