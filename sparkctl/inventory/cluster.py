@@ -1,4 +1,4 @@
-"""The resolved inventory: what every other part works with. Plain values, every default filled in, nothing to validate."""
+"""The resolved inventory, which every other part works with: plain values, all defaults filled in, checked already."""
 
 from __future__ import annotations
 
