@@ -57,7 +57,7 @@ class NodeKey:
 class AuthorizedKeys:
     """Each of `peers` (host -> public key) shall be let in; one line each, marked by its comment.
 
-    Lines without our cluster's comment are never touched; lines with it of hosts that left the cluster are removed.
+    Lines without the comment of one of these peers are never touched.
     """
 
     cluster: str
@@ -81,7 +81,7 @@ class AuthorizedKeys:
 
     def _ours(self, line: bytes) -> str | None:
         comment = line.split()[-1].decode("utf-8", "replace") if line.split() and not line.startswith(b"#") else ""
-        return comment if comment.startswith(f"sparkctl:{self.cluster}:") else None
+        return comment if comment in {self._comment(host) for host in self.peers} else None
 
     def diff(self, seen: FileState) -> Diff:
         if refused := foreign(seen):
@@ -98,7 +98,6 @@ class AuthorizedKeys:
             for comment, line in wanted.items()
             if found.get(comment) != [line]
         ]
-        changes += [Change(f"{self.path} {c}", "present", "removed") for c in found if c not in wanted]
         if seen.kind == "file" and seen.mode & 0o022:
             changes.append(
                 Change(f"{self.path} mode", f"{seen.mode:04o}", "0600")
