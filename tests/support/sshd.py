@@ -88,11 +88,14 @@ class Farm:
     def __init__(self, folder: Path, user: str | None = None) -> None:
         self.folder = folder
         self.user = user or pwd.getpwuid(os.geteuid()).pw_name
-        self.home = Path(pwd.getpwnam(self.user).pw_dir)
+        self.home = folder / "home"  # empty: the start-up files of whoever runs the tests are no part of them
         self.identity = folder / "id"
         self.running: list[Sshd] = []
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
+        self.home.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            shutil.chown(self.home, self.user)
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation directory
         if not self.identity.exists():
@@ -119,6 +122,7 @@ class Farm:
             "StrictModes no",
             "PrintMotd no",
             "LogLevel VERBOSE",
+            f"SetEnv HOME={self.home}",
         ]
         (folder / "config").write_text("\n".join(config) + "\n")
         assert SSHD
