@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sparkctl.lab.image.build import REQUIRED_TOOLS, build
+from sparkctl.lab.image.build import BUILT, REQUIRED_TOOLS, build
+from sparkctl.lab.image.fetch import fetch
 from sparkctl.lab.image.layout import Blob, OciLayout
+from sparkctl.lab.image.push import push
 
-__all__ = ["REQUIRED_TOOLS", "Blob", "OciLayout", "build"]
+__all__ = ["BUILT", "REQUIRED_TOOLS", "Blob", "OciLayout", "build", "fetch", "push"]

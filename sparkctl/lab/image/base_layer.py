@@ -11,7 +11,8 @@ from sparkctl.lab.image.children import Children
 
 _TIMEOUT = 1800.0
 _CLEANING = (
-    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/* "$1"/var/cache/debconf/*-old',
+    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/*',
+    'rm -rf "$1"/var/cache/debconf/*-old "$1"/var/cache/ldconfig/*',
     # neither this machine's mirrors nor its proxy belong into an image
     'rm -rf "$1"/etc/apt/sources.list.d "$1"/etc/apt/apt.conf.d/99mmdebstrap && : > "$1"/etc/apt/sources.list',
     # the machine's own id is docker's to give; /workspace is where NVIDIA's image starts

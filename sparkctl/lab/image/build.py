@@ -41,7 +41,7 @@ from sparkctl.lab.progress import Progress
 REQUIRED_TOOLS = {"mmdebstrap": "mmdebstrap", "zstd": "zstd", "strip": "binutils", "tar": "tar", "apt-get": "apt"}
 """Program to Debian package: what a build runs beside uv."""
 
-_BUILT = "sparkctl-lab"
+BUILT = "sparkctl-lab"
 """The index's name for the image built here."""
 _MIB = 1 << 20
 
@@ -87,7 +87,7 @@ def build(cache: Path, progress: Progress) -> OciLayout:
         config = store_bytes(store, configuration(layers, recipe.Machine.here().debian, recipe.image_config()), CONFIG)
         content = manifest(config, [layer.blob for layer in layers])
         stored = store_bytes(store, content, MANIFEST)
-        write_index(store, read_index(store) | {_BUILT: (MANIFEST, stored.digest, stored.size)})
+        write_index(store, read_index(store) | {BUILT: (MANIFEST, stored.digest, stored.size)})
         return assemble(content, MANIFEST, store, hub_of(store, model))
 
 
@@ -225,7 +225,7 @@ class _Build:
         current = {self._record(name) for name in self._keys}
         kept = {layer.blob.digest for name in self._keys if (layer := self._recorded(name))}
         for name, (media_type, digest, _) in read_index(self._store).items():
-            if name != _BUILT:
+            if name != BUILT:
                 path = blob_path(self._store, digest)
                 kept |= {digest}
                 if path.is_file():

@@ -1,0 +1,216 @@
+"""Fetches a ready image from a registry, anonymously (https://github.com/opencontainers/distribution-spec)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from sparkctl.errors import StepFailed
+from sparkctl.lab.image import recipe, tiny_model
+from sparkctl.lab.image.build import cached, hub_of, locked, store_of
+from sparkctl.lab.image.layout import (
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    INDEX,
+    MANIFEST,
+    Blob,
+    OciLayout,
+    assemble,
+    digest_of,
+    named_blobs,
+    read_index,
+    store_bytes,
+    write_index,
+)
+from sparkctl.lab.progress import Progress
+
+if TYPE_CHECKING:
+    import httpx
+
+_HUB = "registry-1.docker.io"
+_MIB = 1 << 20
+_AT_ONCE = 3
+"""Layers fetched side by side, as docker does."""
+_REFERENCE = re.compile(
+    r"(?P<path>[A-Za-z0-9][A-Za-z0-9._:/-]*?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image's name taken apart; `version` is a tag or a digest."""
+
+    registry: str
+    repository: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """As docker reads it: without a registry it is Docker Hub's. Raises StepFailed."""
+        match = _REFERENCE.fullmatch(text)
+        if match is None or len(text) > 500:
+            raise StepFailed(
+                f"fetching the lab's image: {text[:100]!r} is no image reference", hint="REGISTRY/NAME:TAG"
+            )
+        first, slash, rest = match["path"].partition("/")
+        version = match["digest"] or match["tag"] or "latest"
+        if slash and ("." in first or ":" in first or first == "localhost"):
+            registry = _HUB if first in {"docker.io", "index.docker.io"} else first
+            path = rest
+        else:
+            registry, path = _HUB, match["path"]
+        return cls(registry, f"library/{path}" if registry == _HUB and "/" not in path else path, version)
+
+
+def fetch(reference: str, cache: Path, progress: Progress) -> OciLayout:
+    """The image `reference` for this machine's architecture, from the cache or its registry.
+
+    An image in the cache is taken when its registry cannot be asked whether it has a newer one. Raises StepFailed.
+    """
+    import httpx
+
+    wanted = Reference.parse(reference)
+    store = store_of(cache)
+    store.mkdir(parents=True, exist_ok=True)
+    with locked(store, progress):
+        known = cached(cache, reference)
+        if known and wanted.version.startswith("sha256:"):
+            return known
+        try:
+            with httpx.Client(follow_redirects=True, timeout=httpx.Timeout(30.0)) as client:
+                return Fetching(client, f"https://{wanted.registry}", wanted, store, progress).image(reference)
+        except httpx.HTTPError as failure:
+            if known:
+                progress.step(f"{wanted.registry} is out of reach; taking {reference} from the cache")
+                return known
+            raise StepFailed(
+                f"fetching {reference}: {wanted.registry}: {failure or type(failure).__name__}",
+                hint="leave out `--image`: the lab then builds its own",
+            ) from failure
+
+
+class Fetching:
+    """One image on its way from one registry; `origin` is the registry's URL."""
+
+    def __init__(self, client: httpx.Client, origin: str, wanted: Reference, store: Path, progress: Progress) -> None:
+        self._client, self._store, self._progress = client, store, progress
+        self._wanted = wanted
+        self._url = f"{origin}/v2/{wanted.repository}"
+        self._token: str | None = None
+        self._lock = Lock()
+        self._done = 0
+
+    def image(self, reference: str) -> OciLayout:
+        """Fetch manifest and missing blobs, and note them in the index. Raises StepFailed or httpx.HTTPError."""
+        self._progress.step(f"asking {self._wanted.registry} for {reference}")
+        content, media_type = self._manifest(self._wanted.version)
+        try:
+            blobs = named_blobs(content, self._store)
+        except (ValueError, KeyError, TypeError) as strange:
+            raise StepFailed(f"fetching {reference}: the registry's manifest cannot be read ({strange})") from strange
+        total = sum(blob.size for blob in blobs)
+
+        def arrived(count: int) -> None:
+            with self._lock:
+                self._done += count
+                self._progress.step(f"fetching {reference}", self._done / _MIB, total / _MIB, "MiB")
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda blob: self._blob(blob, arrived), blobs))
+        stored = store_bytes(self._store, content, media_type)
+        write_index(self._store, read_index(self._store) | {reference: (media_type, stored.digest, stored.size)})
+        return assemble(content, media_type, self._store, hub_of(self._store, tiny_model.files()))
+
+    def _manifest(self, version: str) -> tuple[bytes, str]:
+        """The manifest of this machine's architecture and its media type."""
+        accepted = ", ".join((MANIFEST, DOCKER_MANIFEST, INDEX, DOCKER_INDEX))
+        answer = self._get(f"{self._url}/manifests/{version}", {"Accept": accepted})
+        if version.startswith("sha256:") and digest_of(answer.content) != version:
+            raise StepFailed(f"fetching {self._wanted.repository}: the manifest does not match its digest {version}")
+        media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
+        if media_type not in {INDEX, DOCKER_INDEX}:
+            return answer.content, media_type or MANIFEST
+        architecture = recipe.Machine.here().debian
+        for entry in json.loads(answer.content).get("manifests", []):
+            found: dict[str, Any] = entry.get("platform", {})
+            if found.get("os") == "linux" and found.get("architecture") == architecture:
+                return self._manifest(entry["digest"])
+        raise StepFailed(f"fetching {self._wanted.repository}: there is no image for linux/{architecture}")
+
+    def _blob(self, blob: Blob, arrived: Callable[[int], None]) -> None:
+        """Fetch one blob unless it is there; what an interrupted run left is continued."""
+        if blob.path.is_file() and blob.path.stat().st_size == blob.size:
+            arrived(blob.size)
+            return
+        blob.path.parent.mkdir(parents=True, exist_ok=True)
+        part = blob.path.with_name(blob.path.name + ".part")
+        have = part.stat().st_size if part.is_file() else 0
+        with self._stream(f"{self._url}/blobs/{blob.digest}", {"Range": f"bytes={have}-"} if have else {}) as answer:
+            have = have if answer.status_code == 206 else 0
+            arrived(have)
+            with part.open("ab" if have else "wb") as file:
+                for chunk in answer.iter_bytes(_MIB):
+                    file.write(chunk)
+                    arrived(len(chunk))
+        with part.open("rb") as file:
+            found = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+        if found != blob.digest:
+            part.unlink()
+            raise StepFailed(f"fetching {self._wanted.repository}: a layer arrived damaged ({blob.digest})")
+        part.replace(blob.path)
+
+    def _get(self, url: str, headers: dict[str, str]) -> httpx.Response:
+        with self._stream(url, headers) as answer:
+            answer.read()
+            return answer
+
+    def _stream(self, url: str, headers: dict[str, str]) -> AbstractContextManager[httpx.Response]:
+        """A GET with the token that the registry asks for, whose error answers are raised."""
+        if self._token is None:
+            challenge = self._client.get(url, headers={**headers, "Range": "bytes=0-0"})
+            if challenge.status_code == 401:
+                self._token = self._ask_token(challenge.headers.get("www-authenticate", ""))
+        bearer = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        return _Checked(self._client.stream("GET", url, headers={**headers, **bearer}), self._wanted)
+
+    def _ask_token(self, challenge: str) -> str:
+        """An anonymous token (https://distribution.github.io/distribution/spec/auth/token/)."""
+        fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        if not challenge.lower().startswith("bearer ") or not fields.get("realm", "").startswith("http"):
+            raise StepFailed(f"fetching {self._wanted.repository}: {self._wanted.registry} wants a login")
+        asked = {name: fields[name] for name in ("service", "scope") if name in fields}
+        answer = self._client.get(fields["realm"], params=asked)
+        answer.raise_for_status()
+        content = answer.json()
+        return str(content.get("token") or content.get("access_token") or "")
+
+
+class _Checked(AbstractContextManager["httpx.Response"]):
+    """A streamed answer that is one of success."""
+
+    def __init__(self, stream: AbstractContextManager[httpx.Response], wanted: Reference) -> None:
+        self._stream, self._wanted = stream, wanted
+
+    def __enter__(self) -> httpx.Response:
+        answer = self._stream.__enter__()
+        if answer.status_code in {401, 403, 404}:
+            self._stream.__exit__(None, None, None)
+            reason = "does not exist there" if answer.status_code == 404 else "may not be pulled without a login"
+            name = f"{self._wanted.repository}:{self._wanted.version}"
+            raise StepFailed(
+                f"fetching {name} from {self._wanted.registry}: it {reason}",
+                hint="give another `--image`, or none: the lab then builds its own",
+            )
+        answer.raise_for_status()
+        return answer
+
+    def __exit__(self, *details: Any) -> None:
+        self._stream.__exit__(*details)
