@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-GLOBAL_HELP = "Options of every command (-i, --hosts, -o, --dry-run, -y, -v, ...): sparkctl --help"
+EPILOG = "Options of every command (-i, --hosts, -o, --dry-run, -y, -v, ...): sparkctl --help"
 
 
 def new_app(summary: str = "", *, raw: bool = False) -> typer.Typer:
@@ -24,7 +24,7 @@ def new_app(summary: str = "", *, raw: bool = False) -> typer.Typer:
     )
     if summary:
         # A callback makes Typer treat the application as a group even while it has a single command.
-        app.callback(epilog=GLOBAL_HELP)(_group)
+        app.callback(epilog=EPILOG)(_group)
     return app
 
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sparkctl.cli.failure import Interrupted
 from sparkctl.cli.options import Globals
-from sparkctl.converge.events import Event
 from sparkctl.errors import SparkctlError, UsageError
 from sparkctl.ui.board import Board
 from sparkctl.ui.errors import error_json, error_lines
@@ -45,6 +45,8 @@ class Session:
 
     def fail(self, errors: Sequence[SparkctlError], value: Mapping[str, Any]) -> None:
         """Errors beside a result: as text on stderr, or as `error` and `errors` within the one JSON object."""
+        if not errors:
+            return
         if self.json:
             found = [error_json(error) for error in errors]
             self.terminal.out.json({"schema": self.schema, **value, "error": found[0], "errors": found})
@@ -71,6 +73,12 @@ class Session:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise UsageError(f"asking before {clean(question)}: you said no; nothing was done")
 
+    def state(self) -> Path:
+        """Where the run journals are kept."""
+        import platformdirs
+
+        return platformdirs.user_state_path("sparkctl")
+
     @contextmanager
     def progress(self) -> Iterator[PlainView | Any]:
         """A sink of events on stderr: live on a terminal, lines elsewhere, nothing under `-o json` without `-v`.
@@ -93,16 +101,6 @@ class Session:
 
             return LiveView(self.terminal.err, self.options.verbose)
         return PlainView(self.terminal.err, self.options.verbose)
-
-
-def both(first: Any, second: Any) -> Any:
-    """One sink out of two."""
-
-    def emit(event: Event) -> None:
-        first(event)
-        second(event)
-
-    return emit
 
 
 def _nowhere(lines: list[str]) -> None:

@@ -1,0 +1,73 @@
+"""Runs the demo's commands as children, so that what is shown is what a user would type; keeps a picture if asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkctl.cli import demo
+from sparkctl.cli.session import Session
+from sparkctl.errors import StepFailed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 100
+"""Columns of the picture."""
+
+
+def play(session: Session, stages: Sequence[demo.Stage], picture: Path | None) -> list[tuple[demo.Stage, float]]:
+    """Run all stages and say how long each took. Raises `StepFailed` at the first that fails."""
+    recorder = _recorder() if picture is not None else None
+    took: list[tuple[demo.Stage, float]] = []
+    try:
+        for number, stage in enumerate(stages, 1):
+            _tell(session, recorder, demo.heading(number, len(stages), stage, session.terminal.err.color))
+            began = time.monotonic()
+            code = _run(session, stage, recorder)
+            took.append((stage, time.monotonic() - began))
+            if code:
+                raise StepFailed(
+                    f"playing the demo: `{stage}` ended with exit code {code}; the lab is left as it is",
+                    step=stage.title,
+                    hint="sparkctl lab demo",
+                )
+        return took
+    finally:
+        if recorder is not None and picture is not None:
+            picture.write_text(recorder.export_svg(title="sparkctl lab demo"), encoding="utf-8")
+
+
+def _run(session: Session, stage: demo.Stage, recorder: Console | None) -> int:
+    """The stage's exit code. Its own two streams are ours, but for a picture, which is made of both."""
+    options = session.options
+    colour = "always" if recorder is not None else options.color
+    argv = [sys.executable, "-m", "sparkctl", "--color", colour, *["-v"] * options.verbose, *stage.words]
+    if recorder is None:
+        return subprocess.run(argv, stdout=sys.stderr if session.json else None, check=False).returncode
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            _tell(session, recorder, [line.rstrip("\n")])
+    return child.returncode
+
+
+def _tell(session: Session, recorder: Console | None, lines: Sequence[str]) -> None:
+    session.terminal.err.lines(lines)
+    if recorder is not None:
+        from rich.text import Text
+
+        for line in lines:
+            recorder.print(Text.from_ansi(line))
+
+
+def _recorder() -> Console:
+    import io
+
+    from rich.console import Console
+
+    return Console(record=True, file=io.StringIO(), width=WIDTH, force_terminal=True, highlight=False, markup=False)

@@ -1,0 +1,75 @@
+"""From the inventory to open doors: what every command that talks to hosts begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sparkctl.converge.events import Emit
+from sparkctl.converge.fleet import Fleet
+from sparkctl.ssh.command import Endpoint
+
+if TYPE_CHECKING:
+    from sparkctl.cli.session import Session
+    from sparkctl.inventory.cluster import Cluster, Host
+    from sparkctl.ssh.connection import SshTransport
+    from sparkctl.ssh.hostkeys import KnownHosts
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The cluster of the inventory and how to get to its hosts. `hosts` are those that `--hosts` means."""
+
+    cluster: Cluster
+    hosts: tuple[str, ...]
+    endpoints: dict[str, Endpoint]
+    known_hosts: KnownHosts
+
+
+def stack(session: Session) -> Stack:
+    """Load the inventory and, where it describes a lab, enter the lab's network; before any thread is started."""
+    from sparkctl.inventory import files, loader
+    from sparkctl.ssh.hostkeys import KnownHosts
+
+    cluster = loader.load(files.find(session.options.inventory))
+    hosts = tuple(host.name for host in cluster.select(session.options.hosts))
+    if cluster.lab is not None:
+        from sparkctl.lab import lab
+
+        lab.join(cluster.lab)
+    endpoints = {host.name: _endpoint(host) for host in cluster.hosts}
+    return Stack(cluster, hosts, endpoints, KnownHosts.for_cluster(cluster.name))
+
+
+def _endpoint(host: Host) -> Endpoint:
+    ssh = host.ssh
+    return Endpoint(host.name, host.address, ssh.port, ssh.user, ssh.identity_file, ssh.jump)
+
+
+@contextmanager
+def fleet(target: Stack, emit: Emit, hosts: tuple[str, ...] | None = None) -> Iterator[Fleet]:
+    """Open connections to `hosts` (default: those that `--hosts` means), all at once, and close them at the end."""
+    from sparkctl.ssh.connect import close_all, connect_all
+
+    names = target.hosts if hosts is None else hosts
+    doors = connect_all((target.endpoints[name] for name in names), target.known_hosts, others=target.endpoints)
+    try:
+        yield Fleet(doors, emit)
+    finally:
+        close_all(doors.values())
+
+
+@contextmanager
+def door(target: Stack, host: str) -> Iterator[SshTransport]:
+    """One host's connection. Raises why there is none."""
+    from sparkctl.ssh.connect import close_all, connect_all
+
+    opened = connect_all([target.endpoints[host]], target.known_hosts, others=target.endpoints)[host]
+    if isinstance(opened, Exception):
+        raise opened
+    try:
+        yield opened
+    finally:
+        close_all([opened])

@@ -1,0 +1,66 @@
+"""`sparkctl trust`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sparkctl.cli.app import EPILOG, new_app
+from sparkctl.cli.session import Session
+
+app = new_app()
+
+
+@app.command(epilog=EPILOG)
+def trust(
+    context: typer.Context,
+    forget: Annotated[str | None, typer.Option(metavar="HOST", help="Remove the pinned keys of one host.")] = None,
+) -> int:
+    """show and pin the hosts' SSH keys
+
+    Compare each fingerprint with what the host itself says (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).
+    --yes pins what is shown. A key that has changed is never pinned over: forget the host by name first.
+
+    \b
+    sparkctl trust
+    sparkctl trust --forget spark-2
+    """
+    session: Session = context.obj
+    return _pin(session) if forget is None else _forget(session, forget)
+
+
+def _forget(session: Session, host: str) -> int:
+    from sparkctl.cli.reach import stack
+    from sparkctl.ssh import trust as keys
+
+    target = stack(session)
+    gone = keys.forget(host, target.endpoints.values(), target.known_hosts)
+    said = [f"forgot {key}" for key in gone] or [f"no key was pinned for {host}"]
+    session.answer({"forgotten": [{"host": host, "key": str(key)} for key in gone]}, said)
+    return 0
+
+
+def _pin(session: Session) -> int:
+    from sparkctl.cli.reach import stack
+    from sparkctl.ssh import trust as keys
+    from sparkctl.ui.trust import trust_json, trust_lines
+
+    target = stack(session)
+    items = keys.inspect([target.endpoints[host] for host in target.hosts], target.known_hosts, others=target.endpoints)
+    refusals = [item.refusal for item in items if item.refusal is not None]
+    new = [item for item in items if item.state == "new"]
+    out = session.terminal.out
+    if not session.json:
+        out.lines(trust_lines(items, limit=out.width, color=out.color))
+    pinned: tuple[Any, ...] = ()
+    if new and not session.options.dry_run:
+        session.confirm(f"pinning {'this key' if len(new) == 1 else f'these {len(new)} keys'}")
+        pinned = keys.pin(new, target.known_hosts)
+        session.say(f"pinned {len(pinned)} in {target.known_hosts.path}")
+    value = trust_json(items, pinned)
+    if refusals:
+        session.fail(refusals, value)
+        return refusals[0].exit_code
+    session.answer(value, [])
+    return 0
