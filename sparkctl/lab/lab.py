@@ -1,0 +1,326 @@
+"""Virtual Sparks on this machine: the whole of the lab behind a few functions. Needs Linux and root.
+
+Only one lab runs at a time; its state is in the kernel and under `Places.run`, never only in a process of ours.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sparkctl.errors import LockedError, StepFailed, UsageError
+from sparkctl.lab import (
+    addresses,
+    aptsource,
+    cgroups,
+    golden,
+    hosts,
+    inventory,
+    keys,
+    machine,
+    namespaces,
+    network,
+    nfs,
+    places,
+    record,
+    services,
+    teardown,
+    wiring,
+)
+from sparkctl.lab.golden import Golden
+from sparkctl.lab.outer import call
+from sparkctl.lab.places import Places
+from sparkctl.lab.progress import Progress, Silent
+from sparkctl.lab.record import CableStatus, HostStatus, LabStatus, Record
+
+if TYPE_CHECKING:
+    from sparkctl.lab.image import OciLayout
+
+__all__ = ["CableStatus", "HostStatus", "LabStatus", "down", "join", "status", "up"]
+
+_NO_LAB = "no lab runs on this machine"
+
+
+def up(nodes: int, *, yes: bool = False, image: str | None = None, progress: Progress | None = None) -> LabStatus:
+    """Boot `nodes` virtual Sparks, or finish, repair or extend the lab that runs; ssh and docker answer at the end.
+
+    `yes` allows to install missing packages; `image` is a ready CPU image to take instead of the one built here.
+    Raises UsageError, StepFailed or LockedError with one sentence that says what is missing.
+    """
+    progress = progress or Silent()
+    if not 1 <= nodes <= addresses.MOST:
+        raise UsageError(f"starting the lab: {nodes} hosts asked for", hint=f"give --nodes 1 to {addresses.MOST}")
+    machine.check_system()
+    machine.install(machine.missing_packages(), yes=yes, progress=progress)
+    seen = machine.kernel()
+    machine.check_kernel(seen)
+    with _locked(Places()):
+        where, plan = _plan(nodes, image, seen)
+        started = time.monotonic()
+        root, layout = _materials(where, plan, progress)
+        plan = replace(plan, golden=root.digest)
+        _ground(where, plan)
+        served = aptsource.ensure(where, root, nfs.Mode(plan.nfs))
+        services.start(where, root, served)
+        names = [hosts.name(index) for index in range(plan.nodes)]
+        for index, host in enumerate(names):
+            hosts.rack(where, root, host, index)
+        hosts.seed_cache(where, names[0], layout.hf_cache)
+        progress.step("booting the virtual Sparks", 0, len(names), "hosts")
+        for host in names:
+            hosts.power_on(where, root, host)
+        digest = _push(where, layout, progress)
+        for index, host in enumerate(names):
+            hosts.wait_up(where, host, index)
+            progress.step("booting the virtual Sparks", index + 1, len(names), "hosts")
+        keys.write(where.inventory, inventory.text(plan.nodes, where.ssh_key).encode(), 0o644)
+        replace(plan, digest=digest, seconds=plan.seconds or time.monotonic() - started).save(where)
+    return _running_status()
+
+
+def down(*, purge: bool = False, progress: Progress | None = None) -> None:
+    """Remove the lab from this machine; `purge` empties its cache too. Does nothing where there is none.
+
+    Works also after a crash, a reboot, or on half a lab. Raises StepFailed or LockedError.
+    """
+    progress = progress or Silent()
+    machine.check_system()
+    with _locked(Places()):
+        found = record.load()
+        where = found[0] if found else Places()
+        progress.step("taking the lab down")
+        teardown.take_down(where)
+        if purge:
+            progress.step("emptying the lab's cache")
+            for cache in {where.cache, Places().cache}:
+                call(["rm", "-rf", "--one-file-system", cache], doing="emptying the lab's cache", timeout=600)
+        progress.step("taking the lab down", 1, 1)
+
+
+def status() -> LabStatus | None:
+    """The running lab, or None."""
+    return _running_status() if record.load() else None
+
+
+def inventory_path() -> Path | None:
+    """The running lab's inventory, which `-i lab` means; None where no lab runs or it is not up yet."""
+    found = record.load()
+    return found[0].inventory if found and found[0].inventory.exists() else None
+
+
+def inventory_text() -> str:
+    """The running lab's inventory. Raises UsageError where no lab runs."""
+    where, now = _running()
+    return inventory.text(now.nodes, where.ssh_key)
+
+
+def known_host_keys() -> dict[str, dict[str, str]]:
+    """Host to its public keys by type, as the lab made them: what the network shows can be held against it."""
+    where, now = _running()
+    return {host: hosts.host_keys(where, host) for host in map(hosts.name, range(now.nodes))}
+
+
+def join(name: str = inventory.LAB) -> None:
+    """Move the calling thread, and all it starts later, into the controller's network namespace.
+
+    Raises UsageError where no such lab runs.
+    """
+    if name != inventory.LAB:
+        raise UsageError(
+            f"joining the lab {name}: there is only one, called {inventory.LAB}", hint="sparkctl lab status"
+        )
+    _running()
+    namespaces.enter(places.CONTROLLER)
+
+
+def power_on(host: str, *, wait: bool = True) -> None:
+    """Switch a virtual Spark on, and wait for ssh and docker if `wait`. Raises StepFailed, UsageError."""
+    where, index = _find(host)
+    hosts.power_on(where, _golden(where), host)
+    if wait:
+        hosts.wait_up(where, host, index)
+
+
+def power_off(host: str) -> None:
+    """Shut a virtual Spark down in order. Raises StepFailed, UsageError."""
+    hosts.power_off(_find(host)[0], host)
+
+
+def kill(host: str) -> None:
+    """Cut a virtual Spark's power: peers hear nothing more, unsaved data is gone. Raises StepFailed, UsageError."""
+    hosts.kill(_find(host)[0], host)
+
+
+def freeze(host: str) -> None:
+    """Hang a virtual Spark: links stay up, nothing answers. Raises StepFailed, UsageError."""
+    where, _ = _find(host)
+    if not hosts.has_power(where, host):
+        raise UsageError(f"freezing {host}: it is off", hint=f"sparkctl lab fault on {host}")
+    hosts.freeze(where, host)
+
+
+def thaw(host: str) -> None:
+    """Let a hung virtual Spark go on. Raises UsageError."""
+    hosts.thaw(_find(host)[0], host)
+
+
+def cut(host: str, netdev: str | None = None) -> None:
+    """Pull a netdev's cable (default: all of the fabric's); both its ends lose the carrier. Raises UsageError."""
+    where, _ = _find(host)
+    network.change(where, lambda old: old.pulled(_plugs(host, netdev)))
+
+
+def mend(host: str, netdev: str | None = None) -> None:
+    """Put a netdev's cable back in (default: all of the host's). Raises UsageError."""
+    where, _ = _find(host)
+    plugs = _plugs(host, netdev) if netdev else [(host, dev) for dev in wiring.NETDEVS]
+    network.change(where, lambda old: old.mended(plugs))
+
+
+def exec_argv(host: str, argv: list[str]) -> list[str]:
+    """The command line that runs `argv` as root on a host past its sshd. Raises StepFailed, UsageError."""
+    return hosts.exec_argv(_find(host)[0], host, argv)
+
+
+def shell(host: str) -> NoReturn:
+    """Become a login shell of root on a virtual Spark; does not return. Raises StepFailed, UsageError."""
+    argv = exec_argv(host, ["/bin/bash", "--login"])
+    os.execvp(argv[0], argv)
+
+
+def _plugs(host: str, netdev: str | None) -> list[wiring.Plug]:
+    if netdev is not None and netdev not in wiring.NETDEVS:
+        raise UsageError(f"the netdev {netdev} of {host}: there is none", hint=f"one of {', '.join(wiring.NETDEVS)}")
+    return [(host, dev) for dev in ([netdev] if netdev else wiring.CABLED)]
+
+
+@contextmanager
+def _locked(where: Places) -> Iterator[None]:
+    """One command at a time may make or remove a lab."""
+    with open(where.lock, "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as busy:
+            lock.seek(0)
+            raise LockedError(
+                f"changing the lab: another sparkctl (process {lock.read().strip() or 'unknown'}) is at it",
+                hint="wait for it to end",
+            ) from busy
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _running() -> tuple[Places, Record]:
+    found = record.load()
+    if found is None:
+        raise UsageError(_NO_LAB, hint="sparkctl lab up")
+    return found
+
+
+def _find(host: str) -> tuple[Places, int]:
+    """Where the lab is and the host's number. Raises UsageError where there is no such host."""
+    where, now = _running()
+    names = [hosts.name(index) for index in range(now.nodes)]
+    if host not in names:
+        raise UsageError(f"the lab has no host {host}", hint=f"one of {', '.join(names)}")
+    return where, names.index(host)
+
+
+def _golden(where: Places) -> Golden:
+    _, now = _running()
+    found = golden.find(where, now.golden)
+    if found is None:
+        raise StepFailed("the running lab's golden root is gone from the cache", hint="sparkctl lab down")
+    return found
+
+
+def _plan(nodes: int, image: str | None, seen: machine.Kernel) -> tuple[Places, Record]:
+    """The lab that runs, with what is asked for now; or a new one, once the remains of a crashed one are gone."""
+    found = record.load()
+    if found is None:
+        where = Places()
+        machine.check_room(where.cache)
+        teardown.take_down(where)
+        mode = nfs.choose(seen).value
+        return where, Record(nodes, golden.digest(), str(where.cache), mode, time.time(), image)
+    where, now = found
+    if nodes < now.nodes:
+        raise UsageError(f"starting a lab of {nodes} hosts: one of {now.nodes} runs", hint="sparkctl lab down")
+    return where, replace(now, nodes=nodes, image=image or now.image)
+
+
+def _materials(where: Places, plan: Record, progress: Progress) -> tuple[Golden, OciLayout]:
+    """Golden root and image, from the cache or made side by side."""
+    from sparkctl.lab import image
+
+    def take_image() -> OciLayout:
+        if plan.image:
+            return image.fetch(plan.image, where.cache, progress)
+        return image.build(where.cache, progress)
+
+    with ThreadPoolExecutor(2, thread_name_prefix="lab") as pool:
+        layout = pool.submit(take_image)
+        root = golden.find(where, plan.golden) or golden.ensure(where, progress)
+        return root, layout.result()
+
+
+def _ground(where: Places, plan: Record) -> None:
+    """Everything the hosts stand on: run directory, cgroup, keys, networks."""
+    where.run.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not os.path.ismount(where.run):
+        options = "size=75%,mode=0755,nosuid"
+        call(["mount", "-t", "tmpfs", "-o", options, "sparkctl-lab", where.run], doing="mounting the lab's directory")
+    plan.save(where)
+    cgroups.prepare(where)
+    keys.make(where)
+    names = tuple(hosts.name(index) for index in range(plan.nodes))
+    new = wiring.extend(network.read(where), names) if where.wiring.exists() else wiring.wire(names)
+    network.lay(where, new)
+
+
+def _push(where: Places, layout: OciLayout, progress: Progress) -> str:
+    from sparkctl.lab import image
+
+    def work() -> str:
+        return image.push(layout, registry=f"{addresses.SERVICES}:443", ca=where.ca, progress=progress)
+
+    return namespaces.within(places.CONTROLLER, work)
+
+
+def _running_status() -> LabStatus:
+    where, now = _running()
+    names = [hosts.name(index) for index in range(now.nodes)]
+    with ThreadPoolExecutor(max(len(names), 1)) as pool:
+        states = list(pool.map(lambda index: hosts.state(where, names[index], index), range(len(names))))
+    seen = [HostStatus(name, addresses.management(index), states[index]) for index, name in enumerate(names)]
+    plugged = network.read(where) if where.wiring.exists() else wiring.wire(tuple(names))
+    cables = tuple(
+        CableStatus(cable.name, cable.ends, tuple(end for end in cable.ends if end in plugged.cut))
+        for cable in plugged.cables
+    )
+    complete = where.inventory.exists()
+    answering = complete and services.answers(services.REGISTRY)
+    return LabStatus(
+        state="starting" if not complete else "up" if set(states) == {"up"} and answering else "degraded",
+        hosts=tuple(seen),
+        cables=cables,
+        registry=f"https://{addresses.REGISTRY_NAME} ({'answers' if answering else 'does not answer'})",
+        image=now.digest,
+        since=now.since,
+        inventory=str(where.inventory),
+        stand_ins=_stand_ins(now),
+    )
+
+
+def _stand_ins(now: Record) -> tuple[str, ...]:
+    standing = ("GPU: nvidia-smi and the container hook", "RDMA: none", "image: vLLM and Ray on CPU, served as nvcr.io")
+    return (*standing, *(("NFS: ganesha and a FUSE client",) if now.nfs == nfs.Mode.STAND_IN.value else ()))
