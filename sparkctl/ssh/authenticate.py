@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko.agent import AgentSSH
+from paramiko.pkey import UnknownKeyType
 
 from sparkctl.errors import AuthenticationError, ConfigError
 from sparkctl.ssh import faults
@@ -92,8 +94,11 @@ def _offers(to: Resolved, held: tuple[paramiko.AgentKey, ...]) -> Iterator[_Offe
 def _load(file: str, to: Resolved) -> paramiko.PKey | None:
     """The key in `file`; None for a default key that is of no use. An identity that was named must be of use."""
     try:
-        key = _read(file, Path(file).stat().st_mtime_ns)
-    except paramiko.PasswordRequiredException as error:
+        status = Path(file).stat()
+        if status.st_mode & 0o077:
+            raise ValueError("others may read it")
+        key = _read(file, status.st_mtime_ns)
+    except (paramiko.PasswordRequiredException, TypeError) as error:  # TypeError is cryptography's "password-protected"
         if not to.explicit_identity:
             return None
         raise AuthenticationError(
@@ -101,16 +106,15 @@ def _load(file: str, to: Resolved) -> paramiko.PKey | None:
             host=to.host,
             hint=f"ssh-add {file}" if to.agent else f'eval "$(ssh-agent)" && ssh-add {file}',
         ) from error
-    except (OSError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
+    except (OSError, ValueError, UnsupportedAlgorithm, paramiko.SSHException, UnknownKeyType) as error:
         if not to.explicit_identity:
             return None
-        cause = (
-            "it does not exist"
-            if isinstance(error, FileNotFoundError)
-            else f"it cannot be used as a private key ({error})"
-        )
+        missing = isinstance(error, FileNotFoundError)
+        cause = "it does not exist" if missing else f"it cannot be used as a private key ({error})"
         raise ConfigError(
-            f"reading the identity file {file} for {to.host}: {cause}", host=to.host, hint=f"ssh-keygen -y -f {file}"
+            f"reading the identity file {file} for {to.host}: {cause}",
+            host=to.host,
+            hint=f"chmod 600 {file}; ssh-keygen -y -f {file}",
         ) from error
     if key.get_name() == "ssh-rsa" and key.get_bits() < _MIN_RSA_BITS:
         raise ConfigError(f"reading the identity file {file}: RSA keys below {_MIN_RSA_BITS} bits are not safe")
@@ -119,9 +123,6 @@ def _load(file: str, to: Resolved) -> paramiko.PKey | None:
 
 @functools.lru_cache(maxsize=64)
 def _read(file: str, changed: int) -> paramiko.PKey:
-    status = Path(file).stat()
-    if status.st_mode & 0o077:
-        raise ConfigError(f"reading the identity file {file}: others may read it", hint=f"chmod 600 {file}")
     return paramiko.PKey.from_path(file)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -78,6 +79,9 @@ class KnownHosts:
             text = self._read()
         except FileNotFoundError:
             return ()
+        except OSError as error:
+            cause = "it is a symbolic link" if error.errno == errno.ELOOP else (error.strerror or "").lower()
+            raise ConfigError(f"reading {self.path}: {cause}", hint=f"ls -l {self.path}") from error
         return tuple(key for number, line in enumerate(text.splitlines(), 1) for key in self._parse(line, number))
 
     def keys(self, name: str) -> tuple[HostKey, ...]:
@@ -113,7 +117,7 @@ class KnownHosts:
                 present.append(key)
                 added.append(key)
             if added:
-                self._write(present)
+                self._replace(present)
             return tuple(added)
 
     def forget(self, host: str, *names: str) -> tuple[HostKey, ...]:
@@ -125,7 +129,7 @@ class KnownHosts:
                 key for key in present if key.name in wanted or (key.comment and key.comment.lower() in wanted)
             )
             if gone:
-                self._write([key for key in present if key not in gone])
+                self._replace([key for key in present if key not in gone])
             return gone
 
     def _read(self) -> str:
@@ -164,6 +168,14 @@ class KnownHosts:
             )
         for name in names.split(","):
             yield HostKey(name.lower(), kind, blob, comment[0].strip() if comment else "")
+
+    def _replace(self, keys: Iterable[HostKey]) -> None:
+        try:
+            self._write(keys)
+        except OSError as error:
+            raise ConfigError(
+                f"writing {self.path}: {(error.strerror or str(error)).lower()}", hint=f"df -h {self.path.parent}"
+            ) from error
 
     def _write(self, keys: Iterable[HostKey]) -> None:
         text = "".join(replace(key, comment=re.sub(r"\s+", " ", key.comment)).line() + "\n" for key in keys)

@@ -18,6 +18,7 @@ PERIOD = 2.0
 DEAD = 6.0
 """Seconds without an answer after which a connection is given up; frozen hosts are noticed within 8.5 s."""
 _TICK = 0.5
+_SLEPT = 3.0  # a tick this late means that this process was stopped (Ctrl-Z, a closed lid)
 
 
 class Watched:
@@ -100,7 +101,7 @@ class _Watchdog:
             now = time.monotonic()
             with self._lock:
                 watched = tuple(self._watched)
-            over = [one for one in watched if not one.check(now, slept=now - last > DEAD / 2)]
+            over = [one for one in watched if not one.check(now, slept=now - last > _SLEPT)]
             last = now
             with self._lock:
                 self._watched = [one for one in self._watched if one not in over]

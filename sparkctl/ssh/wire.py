@@ -18,7 +18,7 @@ from sparkctl.errors import StepFailed
 KILL_AFTER = 5
 """Seconds between SIGTERM and SIGKILL at a command's deadline (`timeout -k`)."""
 _LONG = 1024  # characters; the shell reads a line byte by byte, from here on starting head(1) is cheaper
-# The trap keeps the shell until its child is gone: were it to die first, timeout(1) would not kill what ignores SIGTERM.
+# The trap keeps the shell until its child is gone: if it died first, timeout(1) would not kill what ignores SIGTERM.
 # LANGUAGE and a TMPDIR that does not exist come from the login environment; sbin is missing from a plain user's PATH.
 _WRAPPER = (
     'trap "exit 143" TERM; echo {mark} $PPID; echo {mark} $PPID >&2; LC_ALL=C; export LC_ALL; unset LANGUAGE; '
