@@ -64,6 +64,7 @@ def _converge(session: Session, target: Stack, flow: Flow, made: Plan, opened: F
     command = f"sparkctl {' '.join(session.words)}"
     with closing(Journal(session.state(), target.cluster.name, command)) as journal, session.progress() as view:
         journal.write("plan", to_json(made))
+        view.board.phases = [phase.title for phase in flow]
 
         def both(event: Event) -> None:
             journal.event(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def _one(error: SparkctlError, hosts: list[str], limit: int | None, color: bool)
     message = clean(error.message)
     if len(hosts) > 1:
         message = f"{message} (the same on {', '.join(clean(host) for host in hosts[1:])})"
-    elif error.host and clean(error.host) not in message:
+    elif error.host and not re.search(rf"(?<![\w-]){re.escape(clean(error.host))}(?![\w-])", message):
         message = f"{message} (on {clean(error.host)})"
     return [
         *_labelled("error: ", message, "bad", limit, color),
