@@ -48,6 +48,7 @@ class Image:
 
 
 _CAUSES = (
+    (("no matching manifest for",), "{image} does not exist for this kind of processor", "choose an arm64 image"),
     (
         ("manifest unknown", "manifest for ", "not found: manifest"),
         "image tag does not exist: {image}",
@@ -83,7 +84,6 @@ _CAUSES = (
         "the registry {registry} does not answer",
         "curl -I https://{registry}/v2/",
     ),
-    (("no matching manifest for",), "{image} does not exist for this kind of processor", "choose an arm64 image"),
 )
 """What docker pull says (lower case) and what it means; the first match counts."""
 
