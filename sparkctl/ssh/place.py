@@ -15,8 +15,9 @@ DISK_FULL = 28
 CUT_OFF = 74
 """The script's exit status when not all bytes arrived (EX_IOERR of sysexits.h)."""
 
-# Noclobber opens with O_EXCL. From then on the new file is reached only through its descriptor, whatever another user
-# of the directory puts in place of its name. rename(2) replaces a symbolic link, it does not follow it.
+# Noclobber opens with O_EXCL; `command` keeps a failing exec from ending the shell. From then on the new file is
+# reached only through its descriptor, whatever another user of the directory puts in place of its name. rename(2)
+# replaces a symbolic link, it does not follow it.
 _SCRIPT = r"""
 path=$1 dir=$2 tmp=$3 mode=$4 owner=$5 sum=$6 size=$7
 umask 077
@@ -30,7 +31,7 @@ parents() {
 parents "$dir" || fail "writing $path: its directory $dir cannot be made"
 [ ! -d "$path" ] || fail "writing $path: it is a directory"
 set -C
-exec 3>"$tmp" || fail "writing $path: no file can be made in $dir"
+command exec 3>"$tmp" || fail "writing $path: no file can be made in $dir"
 set +C
 trap 'rm -f -- "$tmp"' EXIT
 trap 'exit 143' HUP INT TERM

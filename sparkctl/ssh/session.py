@@ -142,6 +142,7 @@ class Session:
 
     def _read(self, channel: paramiko.Channel, sent: float, on_line: LineSink | None) -> None:
         exited: float | None = None
+        gave_up: float | None = None
         while True:
             self._wake.event.clear()
             over = channel.closed or channel.eof_received or not self._transport.is_active()
@@ -157,9 +158,10 @@ class Session:
                 exited = exited or now
                 if (over and not more) or now - exited > DAEMON_GRACE:
                     return
-            if now > self._deadline(sent):
-                self._timed_out = True
+            if gave_up is None and now > self._deadline(sent):
+                self._timed_out, gave_up = True, now
                 self.cancel()
+            elif gave_up is not None and now - gave_up > GRACE / 2:
                 return
             if more:
                 continue

@@ -259,7 +259,7 @@ def test_many_at_once_at_an_sshd_that_allows_two(farm: Farm) -> None:
 
 
 def test_each_host_is_told_as_soon_as_it_is_there(farm: Farm, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "BANNER_SECONDS", 1.5)
+    monkeypatch.setattr(faults, "BANNER_SECONDS", 1.1)
     came: dict[str, float] = {}
     began = time.monotonic()
     with listener(hold) as mute:

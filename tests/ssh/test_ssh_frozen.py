@@ -126,7 +126,7 @@ def test_an_sshd_that_never_says_its_banner(seen: dict[str, Seen]) -> None:
 def test_a_slow_command_on_a_live_host_is_left_alone(door: SshTransport, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "PERIOD", 0.1)
     monkeypatch.setattr(watchdog, "DEAD", 0.6)
-    assert door.run(Command(("sleep", "2"))).ok
+    assert door.run(Command(("sleep", "1.5"))).ok
     assert door.alive
 
 

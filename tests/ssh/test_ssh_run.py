@@ -122,7 +122,7 @@ def test_the_controllers_own_deadline_speaks_when_the_hosts_does_not(
     monkeypatch.setattr(session, "GRACE", -session.wire.KILL_AFTER - 0.5)
     seconds = marker()
     result = door.run(Command(("sleep", seconds), timeout=1.0))
-    assert (result.code, result.timed_out) == (None, True)
+    assert (result.code, result.timed_out) == (143, True)
     assert not result.ok
     assert eventually(lambda: not sleepers(seconds))
 
