@@ -150,23 +150,8 @@ class Farm:
 def keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> None:
     """A new key pair at `path`."""
     size = ("-b", "2048") if kind == "rsa" else ()
-    subprocess.run(
-        [
-            "ssh-keygen",
-            "-q",
-            "-t",
-            kind,
-            *(["-b", "2048"] if kind == "rsa" else []),
-            "-N",
-            passphrase,
-            "-C",
-            path.name,
-            "-f",
-            str(path),
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", path.name, "-f", str(path)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
 
 
 def public_key(file: Path, port: int, comment: str) -> HostKey:
