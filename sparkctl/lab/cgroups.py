@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -36,7 +39,7 @@ def start(where: Places, name: str, argv: Sequence[str | Path], log: Path) -> No
     log.parent.mkdir(parents=True, exist_ok=True)
     enter = ["sh", "-euc", 'echo $$ > "$0/cgroup.procs"; exec "$@"', str(cgroup)]
     with log.open("ab") as out:
-        subprocess.Popen(
+        child = subprocess.Popen(
             [*enter, *(str(word) for word in argv)],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -45,6 +48,9 @@ def start(where: Places, name: str, argv: Sequence[str | Path], log: Path) -> No
             close_fds=True,
             cwd="/",
         )
+    # also from here: who asks for the cgroup's processes right after us must find this one
+    with contextlib.suppress(OSError):
+        (cgroup / "cgroup.procs").write_text(str(child.pid))
 
 
 def pids(cgroup: Path) -> list[int]:
@@ -71,9 +77,6 @@ def kill(cgroup: Path, timeout: float = 20.0) -> None:
 
 
 def _kill_once(cgroup: Path) -> None:
-    import os
-    import signal
-
     try:
         (cgroup / "cgroup.kill").write_text("1")
     except OSError:  # before Linux 5.14

@@ -48,7 +48,7 @@ class Golden:
     digest: str
 
     def program(self, name: str) -> list[str]:
-        """The argv prefix that runs a program of the golden root on the outer machine, with the root's own libraries."""
+        """The argv prefix that runs a program of the golden root on the outer machine, with its own libraries."""
         triplet = f"{platform.machine()}-linux-gnu"
         loaders = [*self.root.glob("lib64/ld-linux-*.so.*"), *self.root.glob("lib/ld-linux-*.so.*")]
         return [

@@ -93,8 +93,6 @@ def power_on(where: Places, golden: Golden, host: str) -> None:
         return
     directory = where.host(host)
     (directory / chassis.SWITCH_OFF).unlink(missing_ok=True)
-    for part in (host, f"{host}.chassis"):
-        (where.cgroup / part).mkdir(exist_ok=True)
     argv: list[str | Path] = [sys.executable, "-P", "-m", chassis.__name__, where.run, where.cache, golden.root, host]
     package = Path(__file__).parent.parent.parent
     environment = ["env", "-i", f"PATH={os.environ.get('PATH', os.defpath)}", f"PYTHONPATH={package}"]

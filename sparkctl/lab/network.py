@@ -101,6 +101,8 @@ def plug_in(where: Places, host: str) -> None:
                     f"peer name {wiring.panel_port(index, dev)} mtu {_JUMBO} netns {places.SWITCH}"
                     for dev in wiring.NETDEVS
                 ),
+                # DGX OS has the QSFP ports administratively up, cabled or not; the management port is netplan's
+                *(f"link set {dev} up" for dev in wiring.NETDEVS if dev != wiring.MANAGEMENT),
             ],
         )
         # plain users may ping, as on a real host: the lab's kernel does not honour ping's file capability everywhere

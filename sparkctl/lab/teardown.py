@@ -1,4 +1,4 @@
-"""Leaving nothing: processes, mounts, namespaces, cgroups, files. Works on half a lab and on a crashed one's remains."""
+"""Leaving nothing: processes, mounts, namespaces, cgroups, files. Also of half a lab or a crashed one."""
 
 from __future__ import annotations
 
