@@ -71,11 +71,15 @@ class Host:
     rails: tuple[Rail, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     role: Role = "worker"
+    meets_on: Literal["fabric", "management"] = "fabric"
 
     @property
     def fabric_address(self) -> str:
-        """Where the other nodes reach it: the first rail's address, else the management address."""
-        return self.rails[0].address if self.rails else self.address
+        """Where the other nodes reach it: the first rail's address, else the management address.
+
+        In a ring no rail reaches all nodes, so they meet on the management network and only NCCL uses the rails.
+        """
+        return self.rails[0].address if self.rails and self.meets_on == "fabric" else self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,12 @@ class Cluster:
     def env_of(self, host: Host) -> dict[str, str]:
         """The environment the user asked for in `host`'s containers: the shared one, then the host's own over it."""
         return dict(self.runtime.env) | dict(host.env)
+
+    def hf_cache_on(self, host: Host) -> str:
+        """`runtime.hf_cache` on `host`: where a share is mounted there, its server has it under the exported path."""
+        served = (s for s in self.shares if s.mount == self.runtime.hf_cache and s.server == host.name)
+        share = next(served, None)
+        return share.export if share else self.runtime.hf_cache
 
 
 def selected(names: Sequence[str], pattern: str | None) -> tuple[str, ...]:

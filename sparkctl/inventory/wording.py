@@ -1,0 +1,214 @@
+"""What pydantic found, in the words of somebody who writes the file: found, wanted, and what to write. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sparkctl.inventory.document import Document, Path
+from sparkctl.inventory.letters import shown
+from sparkctl.inventory.problems import Problem, did_you_mean
+from sparkctl.inventory.secrets import named_secret
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping (`key: value`)",
+    "model_type": "a mapping (`key: value`)",
+    "model_attributes_type": "a mapping (`key: value`)",
+}
+_MEANT = {
+    # What other tools, or people, call it.
+    "ip": "address",
+    "hostname": "address",
+    "username": "user",
+    "key_file": "identity_file",
+    "keyfile": "identity_file",
+    "private_key": "identity_file",
+    "bastion": "jump",
+    "proxy_jump": "jump",
+    "nodes": "hosts",
+    "servers": "hosts",
+    "shares": "nfs",
+    "path": "export",
+    "target": "mount",
+    "environment": "env",
+    "args": "docker_args",
+    "dockerfile": "build",
+    "hf_token": "hf_token_file",
+    "api_key": "api_key_file",
+    "name": "cluster",
+}
+
+
+class Wording:
+    """Turns the errors of one model over one document into problems."""
+
+    def __init__(self, model: type[BaseModel], document: Document) -> None:
+        self.document = document
+        self.schema = model.model_json_schema()
+
+    def problems(self, error: ValidationError) -> Iterator[Problem]:
+        """All but those about nodes that were refused as YAML already."""
+        for detail in error.errors(include_url=False):
+            path, at_key = _path(detail)
+            if any(path[:depth] in self.document.refused for depth in range(1, len(path) + 1)):
+                continue
+            yield self._problem(path, at_key, detail)
+
+    def _problem(self, path: Path, at_key: bool, detail: ErrorDetails) -> Problem:
+        kind, context = detail["type"], detail.get("ctx") or {}
+        if kind == "extra_forbidden":
+            return self._unknown(path)
+        if kind == "missing":
+            return self._missing(path)
+        if kind == "refused":
+            return self.document.problem(path, context["message"], context["hint"], at_key=at_key)
+        if kind in _WANTED:
+            return self._type(path, kind, detail["input"])
+        if kind == "literal_error":
+            known = _choices(self._node(path))
+            near = did_you_mean(str(detail["input"]), known)
+            wanted = f"{', '.join(known[:-1])} or {known[-1]}" if len(known) > 1 else "".join(known)
+            message = f"found {self._found(path, detail['input'])}, wanted {wanted}"
+            return self.document.problem(path, message, f"write {near or known[0]}")
+        return self._limit(path, kind, context, detail)
+
+    def _limit(self, path: Path, kind: str, context: Mapping[str, Any], detail: ErrorDetails) -> Problem:
+        node = self._node(path)
+        if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
+            low, high = _bound(node, "inimum"), _bound(node, "aximum")
+            wanted = f"a number from {low} to {high}" if None not in (low, high) else f"a number {detail['msg'][28:]}"
+            return self.document.problem(path, f"found {self._found(path, detail['input'])}, wanted {wanted}")
+        if kind == "too_long":
+            message = f"{context['actual_length']} entries, and {context['max_length']} are the most"
+            return self.document.problem(path, message, "make two clusters of it" if path == ("hosts",) else None)
+        if kind == "too_short":
+            return self.document.problem(path, "nothing is here, and at least one entry is wanted", self._example(path))
+        return self.document.problem(path, detail["msg"][:1].lower() + detail["msg"][1:])
+
+    def _type(self, path: Path, kind: str, value: object) -> Problem:
+        found, wanted = self._found(path, value), _WANTED[kind]
+        if value is None:
+            hint = "write a value, or delete the line"
+        elif wanted == "text" and isinstance(value, bool | int | float):
+            hint = f'write it in quotes: "{self._raw(path, value)}"'
+        elif wanted in ("a whole number", "a number") and isinstance(value, str) and value.strip().isdigit():
+            hint = f"write {int(value[:20])} without quotes"
+        elif wanted == "a list" and isinstance(value, str) and not self._private(path):
+            hint = f"write [{shown(value)[1:-1]}]"
+        else:
+            hint = self._example(path) or f"write {wanted}"
+        return self.document.problem(path, f"found {found}, wanted {wanted}", hint)
+
+    def _unknown(self, path: Path) -> Problem:
+        word = str(path[-1])
+        known = list(_properties(self._node(path[:-1])))
+        near = _MEANT.get(word.lower()) if _MEANT.get(word.lower()) in known else did_you_mean(word, known)
+        elsewhere = [place for place, names in self._sections() if word in names]
+        if near:
+            hint = f"did you mean {near}?"
+        elif elsewhere:
+            hint = f"{word} stands under {elsewhere[0]}" if elsewhere[0] else f"{word} stands at the top of the file"
+        else:
+            hint = f"known here: {', '.join(sorted(known))}"
+        return self.document.problem(path, f"unknown key {shown(word)}", hint, at_key=True)
+
+    def _missing(self, path: Path) -> Problem:
+        return self.document.problem(path, f"{path[-1]} is missing", self._example(path), at_key=True)
+
+    def _example(self, path: Path) -> str | None:
+        node = self._node(path)
+        example = node.get("examples", [None])[0]
+        if example is None:
+            example = _sample(self._resolve(node))
+        key = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
+        return None if example is None else f"write {key}{example}"
+
+    def _found(self, path: Path, value: object) -> str:
+        if value is None:
+            return "nothing"
+        if isinstance(value, dict | list):
+            return "a mapping" if isinstance(value, dict) else "a list"
+        if self._private(path):
+            return "a value"
+        if isinstance(value, str):
+            return f"the text {shown(value)}"
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return f"the number {self._raw(path, value)}"
+
+    def _private(self, path: Path) -> bool:
+        """Whether the value may be somebody's secret, and so is not repeated."""
+        return "env" in path or any(isinstance(part, str) and named_secret(part) for part in path)
+
+    def _raw(self, path: Path, value: object) -> str:
+        return shown(self.document.text(path) or value)[1:-1]
+
+    def _node(self, path: Path) -> Mapping[str, Any]:
+        """The part of the JSON Schema that describes `path`."""
+        node: Mapping[str, Any] = self.schema
+        for part in path:
+            inner = self._resolve(node)
+            if isinstance(part, int):
+                node = inner.get("items", {})
+            elif part in inner.get("properties", {}):
+                node = inner["properties"][part]
+            else:
+                patterns = inner.get("patternProperties") or {"": inner.get("additionalProperties") or {}}
+                node = next(iter(patterns.values()))
+            node = node if isinstance(node, Mapping) else {}
+        return self._resolve(node)
+
+    def _resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Follow a reference, and of alternatives take the one that has parts."""
+        outer = node
+        for _ in range(8):
+            if "$ref" in node:
+                node = self.schema["$defs"][node["$ref"].rpartition("/")[2]]
+            elif "anyOf" in node or "oneOf" in node:
+                options = [self._resolve(option) for option in node.get("anyOf", node.get("oneOf"))]
+                rich = [o for o in options if {"properties", "items", "enum", "patternProperties"} & set(o)]
+                node = (rich or options)[0]
+            else:
+                break
+        return {**node, "examples": outer["examples"]} if "examples" in outer else node
+
+    def _sections(self) -> Iterator[tuple[str, list[str]]]:
+        """Every section of the document with its keys."""
+        yield "", list(self.schema.get("properties", {}))
+        for key, node in self.schema.get("properties", {}).items():
+            yield key, list(_properties(self._resolve(node)))
+
+
+def _path(detail: ErrorDetails) -> tuple[Path, bool]:
+    """The place of an error: without the tags of our unions, and whether it is about the key."""
+    parts = detail["loc"]
+    at_key = bool(parts) and parts[-1] == "[key]"
+    return tuple(part for part in parts[: -1 if at_key else None] if not str(part).startswith("\0")), at_key
+
+
+def _properties(node: Mapping[str, Any]) -> list[str]:
+    return list(node.get("properties", {}))
+
+
+def _choices(node: Mapping[str, Any]) -> list[str]:
+    return [str(choice) for choice in node.get("enum", [node["const"]] if "const" in node else [])]
+
+
+def _bound(node: Mapping[str, Any], end: str) -> Any:
+    return node.get(f"m{end}", node.get(f"exclusiveM{end}"))
+
+
+def _sample(node: Mapping[str, Any]) -> str | None:
+    """`{address: 192.168.100.10/24}`, from the examples of what must be there."""
+    required = [name for name in node.get("required", ()) if "examples" in node["properties"][name]]
+    parts = [f"{name}: {node['properties'][name]['examples'][0]}" for name in required]
+    return "{" + ", ".join(parts) + "}" if parts else None
