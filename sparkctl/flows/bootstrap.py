@@ -12,7 +12,7 @@ from sparkctl.flows.fabric import fabric
 from sparkctl.flows.images import images
 from sparkctl.flows.phase import Flow, Phase
 from sparkctl.flows.shares import shares
-from sparkctl.flows.trust import trust
+from sparkctl.flows.trust import own_key, trust
 from sparkctl.inventory.cluster import Cluster
 
 INSTALL_DOCKER = "sudo apt-get install docker.io"
@@ -30,12 +30,13 @@ def bootstrap(cluster: Cluster) -> Flow:
 
 
 def access(cluster: Cluster) -> Phase:
-    """We may talk to a docker that runs."""
+    """We may talk to a docker that runs, and each node has a key of its own."""
 
-    def steps(_: str) -> Sequence[Step]:
+    def steps(name: str) -> Sequence[Step]:
         return [
             Service("docker.service", hint=INSTALL_DOCKER),
             GroupMember("docker", hint=INSTALL_DOCKER),
+            *own_key(cluster, name),
         ]
 
     return Phase("Access", tuple(host.name for host in cluster.hosts), steps)

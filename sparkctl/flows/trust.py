@@ -37,12 +37,16 @@ def _steps(cluster: Cluster, name: str) -> Sequence[Step]:
 
     empty = File(known_hosts, b"")
     return [
-        NodeKey(f"sparkctl:{cluster.name}:{name}"),
         Deferred("authorized-keys", tuple(Ref(p.name, PUBLIC_KEY, "ssh-key") for p in peers), let_in, let_in_fact()),
         Deferred(empty.key, tuple(Ref(p.name, HOST_KEY, "") for p in peers), know, empty.fact),
         File(config, _ssh_config(me, peers, known_hosts), 0o600),
         ManagedBlock("~/.ssh/config", cluster.name, (f"Include {config}",), where="top"),
     ]
+
+
+def own_key(cluster: Cluster, name: str) -> Sequence[Step]:
+    """The node's own pair. It belongs to an earlier phase than what the peers do with its public half."""
+    return [NodeKey(f"sparkctl:{cluster.name}:{name}")] if len(cluster.hosts) > 1 else []
 
 
 def let_in_fact() -> Fact[Any]:
