@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 
-from sparkctl.errors import ConfigError, SparkctlError, UnreachableError
+from sparkctl.errors import SparkctlError, UnreachableError
 from sparkctl.ssh.command import Endpoint
 from sparkctl.ssh.connection import SshTransport
 from sparkctl.ssh.hostkeys import KnownHosts
 from sparkctl.ssh.jump import Jumps
+from sparkctl.ssh.parallel import side_by_side
 
-THREADS = 64
-"""Connections attempted at once; a dead host holds its thread for 5 s, so more hosts than this take longer."""
 OnEvent = Callable[[str, "SshTransport | UnreachableError"], None]
 """Called with a host's name and its connection, or why there is none; from the thread that connected."""
 
@@ -34,44 +31,36 @@ def connect_all(
     named = {**(others or {}), **{endpoint.host: endpoint for endpoint in wanted}}
     jumps = Jumps(known_hosts)
     opened: list[SshTransport] = []
-    lock = threading.Lock()
+    abandoned = threading.Event()
 
     def one(endpoint: Endpoint) -> SshTransport | UnreachableError:
         transport = SshTransport(endpoint, known_hosts, others=named, jumps=jumps)
-        result: SshTransport | UnreachableError
+        result: SshTransport | UnreachableError = transport
         try:
             transport.connect()
-            with lock:
-                opened.append(transport)
-            result = transport
+            opened.append(transport)
         except UnreachableError as error:
             result = error
-        if on_event is not None:
+        if abandoned.is_set():
+            transport.close()
+        elif on_event is not None:
             on_event(endpoint.host, result)
         return result
 
-    pool = concurrent.futures.ThreadPoolExecutor(max(1, min(len(wanted), THREADS)), "sparkctl-connect")
     try:
-        futures = {endpoint.host: pool.submit(one, endpoint) for endpoint in wanted}
-        return {host: future.result() for host, future in futures.items()}
+        return dict(zip((endpoint.host for endpoint in wanted), side_by_side(wanted, one), strict=True))
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        close_all(opened)
+        abandoned.set()
+        close_all(tuple(opened))
         raise
-    finally:
-        pool.shutdown(wait=False)
 
 
 def close_all(transports: Iterable[SshTransport | SparkctlError], *, cancel: bool = False) -> None:
     """Close every connection, with `cancel` after ending the commands under way; errors among them are skipped."""
-    alive = [one for one in transports if isinstance(one, SshTransport)]
 
     def close(transport: SshTransport) -> None:
         if cancel:
-            with suppress(UnreachableError, ConfigError):
-                transport.cancel()
+            transport.cancel()
         transport.close()
 
-    if alive:
-        with concurrent.futures.ThreadPoolExecutor(min(len(alive), THREADS), "sparkctl-close") as pool:
-            list(pool.map(close, alive))
+    side_by_side([one for one in transports if isinstance(one, SshTransport)], close)

@@ -22,6 +22,8 @@ GRACE = 5.0
 """How much longer than the host itself the controller waits: the host's own `timeout` should speak first."""
 DAEMON_GRACE = 1.0
 """Seconds to wait for the end of output after the exit status: a daemon left behind may hold the streams open."""
+LAST_WORDS = 2.0
+"""Seconds that a command which we had to end gets to say how it ended."""
 _CHUNK = 65536
 _INLINE = 65536  # bytes that surely fit sshd's window of 2 MiB, so sending them cannot block on our own reading
 _OPEN_ATTEMPTS = 6
@@ -161,7 +163,7 @@ class Session:
             if gave_up is None and now > self._deadline(sent):
                 self._timed_out, gave_up = True, now
                 self.cancel()
-            elif gave_up is not None and now - gave_up > GRACE / 2:
+            elif gave_up is not None and now - gave_up > LAST_WORDS:
                 return
             if more:
                 continue

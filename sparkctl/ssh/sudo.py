@@ -29,7 +29,8 @@ _SAYINGS: tuple[tuple[SudoProblem, str], ...] = (
     ),
     (
         SudoProblem.BROKEN,
-        r"no new privileges|must be owned by uid 0|effective uid is not 0|must be setuid root|no valid sudoers sources"
+        r"no new privileges|: syntax error\b"
+        r"|must be owned by uid 0|effective uid is not 0|must be setuid root|no valid sudoers sources"
         r"|unable to (?:load|initialize) (?:policy|PAM|sudoers)|account validation failure|[Aa]ccount expired"
         r"|PAM (?:account management|authentication) error|unable to initialize policy plugin",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,10 +9,10 @@ from typing import Literal
 from sparkctl.errors import HostKeyError, SparkctlError
 from sparkctl.ssh.command import Endpoint
 from sparkctl.ssh.config import Resolved, resolve
-from sparkctl.ssh.connect import THREADS
 from sparkctl.ssh.dial import read_host_key
 from sparkctl.ssh.hostkeys import HostKey, KeyState, KnownHosts, changed_key
 from sparkctl.ssh.jump import Jumps
+from sparkctl.ssh.parallel import side_by_side
 
 TrustState = KeyState | Literal["unreachable"]
 
@@ -75,8 +74,7 @@ def inspect(
             on_event(item)
         return item
 
-    with concurrent.futures.ThreadPoolExecutor(max(1, min(len(todo), THREADS)), "sparkctl-trust") as pool:
-        return list(pool.map(one, todo.values()))
+    return side_by_side(list(todo.values()), one)
 
 
 def pin(items: Iterable[TrustItem], known_hosts: KnownHosts) -> tuple[HostKey, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
 
 import paramiko
 
@@ -29,16 +28,6 @@ class Watched:
         self.reason: str | None = None
         self._asked: float | None = None
         self._answered = time.monotonic()
-        self._deadline: float | None = None
-
-    @contextlib.contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """Whatever runs inside is ended, by ending the connection, once it takes longer than `seconds`."""
-        self._deadline = time.monotonic() + seconds
-        try:
-            yield
-        finally:
-            self._deadline = None
 
     def check(self, now: float, slept: bool) -> bool:
         """Ask, or give up; False once the connection is over."""
@@ -46,9 +35,7 @@ class Watched:
             return False
         if slept and self._asked is not None:  # this process was stopped, the answer had no chance
             self._asked = now
-        if self._deadline is not None and now > self._deadline:
-            self._give_up("it did not answer in time")
-        elif self._asked is not None:
+        if self._asked is not None:
             if now - self._asked > DEAD:
                 self._give_up(f"it has not answered for {DEAD:.0f} s")
         elif now - self._answered >= PERIOD:

@@ -32,6 +32,7 @@ RECORDED = [
     ('sudo: The "no new privileges" flag is set, which prevents sudo from running as root.', SudoProblem.BROKEN),
     ("sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set", SudoProblem.BROKEN),
     ("sudo: account validation failure, is your account locked?\nsudo: a password is required", SudoProblem.BROKEN),
+    ("/etc/sudoers.d/mine:1:8: syntax error\ngarbage\n       ^\nsudo: a password is required", SudoProblem.BROKEN),
     ("sudo: no valid sudoers sources found, quitting", SudoProblem.BROKEN),
     ("sudo: unable to resolve host spark-1: Name or service not known", None),
     ("", None),
