@@ -24,12 +24,16 @@ class Place:
 
 @dataclass(slots=True)
 class Document:
-    """The data, where each part of it is, and what is wrong with it as YAML."""
+    """The data, where each part of it is, and what is wrong with it as YAML.
+
+    `refused` are the nodes whose YAML is wrong already; not `complete` is what could not be read to its end.
+    """
 
     data: Any = None
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     refused: set[Path] = field(default_factory=set)
+    complete: bool = True
 
     def problem(self, path: Path, message: str, hint: str | None = None, *, at_key: bool = False) -> Problem:
         """A fault at `path`, or at the nearest place above it that exists."""

@@ -94,8 +94,8 @@ def rail_address(text: str) -> str:
     if found.is_loopback or found.is_multicast or found.is_unspecified or found.is_reserved:
         raise refuse(f"{found} cannot be the address of a network device", example)
     if net.prefixlen < 31 and found in (net.network_address, net.broadcast_address):
-        which = "address of the network itself" if found == net.network_address else "broadcast address"
-        raise refuse(f"{found} is the {which} {net}, not a host's", f"write {net.network_address + 1}/{prefix}")
+        which = "first" if found == net.network_address else "last"
+        raise refuse(f"{found} is the {which} address of {net}, which no host may have", f"write {net[1]}/{prefix}")
     return str(interface)
 
 

@@ -28,7 +28,8 @@ def load(content: str | bytes, file: str) -> Cluster:
     document = strict_yaml.parse(content)
     model, problems = validated(InventoryModel, document, EXAMPLE)
     view = seen.seen(document)
-    problems += relations.problems(view)
+    if document.complete:
+        problems += relations.problems(view)
     if problems or model is None:
         raise InventoryError(file, bounded(problems))
     return resolve(model, view)

@@ -160,7 +160,9 @@ class InventoryModel(Strict):
     """A name for the stack: containers carry it as a label, known_hosts is kept under it."""
     head: Name = Field(examples=["spark-1"])
     """The host that runs the Ray head and answers the API."""
-    hosts: dict[Name, HostModel] = Field(min_length=1, max_length=MAX_HOSTS)
+    hosts: dict[Name, HostModel] = Field(
+        min_length=1, max_length=MAX_HOSTS, examples=[{"spark-1": {"address": "192.168.1.21"}}]
+    )
     """The Sparks by name, 1 to 64."""
     ssh: SshModel = SshModel()
     fabric: FabricModel = FabricModel()

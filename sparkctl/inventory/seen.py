@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from sparkctl.inventory.document import Document, Path
+from sparkctl.inventory.fields import rail_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class SeenShare:
 
 @dataclass(slots=True)
 class Seen:
-    """Of the document, what can be related."""
+    """Of the document, what can be related; `blind` where some rail cannot be read."""
 
     document: Document
     hosts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Seen:
     shares: list[SeenShare] = field(default_factory=list)
     head: str | None = None
     topology: str | None = None
+    blind: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,11 +69,15 @@ def seen(document: Document) -> Seen:
     for name, host in mapping(data.get("hosts")).items():
         found.hosts[name] = mapping(host)
         for netdev, rail in mapping(found.hosts[name].get("fabric")).items():
+            address = mapping(rail).get("address")
             try:
-                interface = IPv4Interface(mapping(rail)["address"])
-            except (ValueError, KeyError, TypeError):
-                continue
-            found.rails.append(SeenRail(name, netdev, interface))
+                interface = IPv4Interface(rail_address(address)) if isinstance(address, str) else None
+            except PydanticCustomError:
+                interface = None
+            if interface is None:
+                found.blind = True
+            else:
+                found.rails.append(SeenRail(name, netdev, interface))
     nfs = data.get("nfs")
     for index, item in enumerate(nfs if isinstance(nfs, list) else ()):
         found.shares.append(_share(index, mapping(item)))

@@ -82,6 +82,7 @@ def _read(text: str, document: Document) -> None:
     except _Stop:
         pass
     except yaml.YAMLError as error:
+        document.complete = False
         document.problems.append(syntax.problem(error, text))
 
 
@@ -116,6 +117,7 @@ class _Reader:
     def _open(self, event: Any) -> None:
         path = self._arrive(event)
         if len(self.stack) >= MAX_DEPTH:
+            self.document.complete = False
             self._at(event.start_mark, f"nested deeper than {MAX_DEPTH} levels", "is it the right file?")
             raise _Stop
         into: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -139,6 +141,7 @@ class _Reader:
         """Count a node, refuse its tag and anchor, and note where its value is. Returns its path."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
+            self.document.complete = False
             self._at(event.start_mark, f"more than {MAX_NODES} values", "is it the right file?")
             raise _Stop
         path = self._path()
@@ -199,7 +202,7 @@ class _Reader:
     def _checked(self, path: Path, text: str, value: Any) -> Any:
         if isinstance(value, Trap):
             found = f"{shown(text)} without quotes is {value.reads_as} to some readers of YAML and text to others"
-            self.document.refuse(path, found, f"write {_quoted(text)}" + _plainly(text))
+            self.document.refuse(path, found, f"write {_quoted(text)}{_plainly(text)}")
             return text
         if isinstance(value, str):
             if len(value) > MAX_SCALAR:
@@ -248,5 +251,6 @@ def _quoted(text: str) -> str:
 def _plainly(text: str) -> str:
     """The other thing that may have been meant."""
     known = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-    meant = known.get(text.lower())
+    digits = text.replace("_", "").lstrip("+")
+    meant = known.get(text.lower()) or (str(int(digits)) if digits.isdecimal() and len(digits) < 19 else "")
     return f", or {meant} if that is meant" if meant else ""

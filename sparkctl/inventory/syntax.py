@@ -12,6 +12,7 @@ _INDENT = "this line does not fit the ones above: a colon is missing, or the ind
 _SENTENCES: tuple[tuple[str, str, str], ...] = (
     # Parts of the messages of libyaml 0.2 and of PyYAML 6, what they mean, and what to do.
     ("mapping values are not allowed", "a colon where none can stand", "quote the text, or mend the indentation"),
+    ("tab character", "a tab: YAML is indented with blanks only", "replace the tab by blanks"),
     ("while scanning a quoted scalar", "a quote is opened and never closed", "close it"),
     ("found unexpected end of stream", "the file ends in the middle of something", "close the quote or the bracket"),
     ("unknown escape character", "an escape that YAML does not know", "use single quotes"),

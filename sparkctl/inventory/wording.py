@@ -24,6 +24,7 @@ _WANTED = {
     "model_type": "a mapping (`key: value`)",
     "model_attributes_type": "a mapping (`key: value`)",
 }
+_OF_PARTS = {"missing", "too_short", *_WANTED}
 _MEANT = {
     # What other tools, or people, call it.
     "ip": "address",
@@ -57,11 +58,17 @@ class Wording:
 
     def problems(self, error: ValidationError) -> Iterator[Problem]:
         """All but those about nodes that were refused as YAML already."""
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        meant = {self._meant(_path(detail)[0]) for detail in details if detail["type"] == "extra_forbidden"}
+        for detail in details:
             path, at_key = _path(detail)
             if any(path[:depth] in self.document.refused for depth in range(1, len(path) + 1)):
                 continue
-            yield self._problem(path, at_key, detail)
+            # The rest of a file that breaks off is neither missing nor of the wrong type; a misspelt key is one fault.
+            if detail["type"] == "missing" and path in meant:
+                continue
+            if self.document.complete or detail["type"] not in _OF_PARTS:
+                yield self._problem(path, at_key, detail)
 
     def _problem(self, path: Path, at_key: bool, detail: ErrorDetails) -> Problem:
         kind, context = detail["type"], detail.get("ctx") or {}
@@ -86,7 +93,9 @@ class Wording:
         if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
             low, high = _bound(node, "inimum"), _bound(node, "aximum")
             wanted = f"a number from {low} to {high}" if None not in (low, high) else f"a number {detail['msg'][28:]}"
-            return self.document.problem(path, f"found {self._found(path, detail['input'])}, wanted {wanted}")
+            usual = node.get("default", low)
+            hint = None if usual is None else f"write {usual}"
+            return self.document.problem(path, f"found {self._found(path, detail['input'])}, wanted {wanted}", hint)
         if kind == "too_long":
             message = f"{context['actual_length']} entries, and {context['max_length']} are the most"
             return self.document.problem(path, message, "make two clusters of it" if path == ("hosts",) else None)
@@ -98,11 +107,11 @@ class Wording:
         found, wanted = self._found(path, value), _WANTED[kind]
         if value is None:
             hint = "write a value, or delete the line"
-        elif wanted == "text" and isinstance(value, bool | int | float):
+        elif wanted == "text" and isinstance(value, bool | int | float) and not self._secret(path):
             hint = f'write it in quotes: "{self._raw(path, value)}"'
         elif wanted in ("a whole number", "a number") and isinstance(value, str) and value.strip().isdigit():
             hint = f"write {int(value[:20])} without quotes"
-        elif wanted == "a list" and isinstance(value, str) and not self._private(path):
+        elif wanted == "a list" and isinstance(value, str) and not self._secret(path):
             hint = f"write [{shown(value)[1:-1]}]"
         else:
             hint = self._example(path) or f"write {wanted}"
@@ -110,8 +119,8 @@ class Wording:
 
     def _unknown(self, path: Path) -> Problem:
         word = str(path[-1])
-        known = list(_properties(self._node(path[:-1])))
-        near = _MEANT.get(word.lower()) if _MEANT.get(word.lower()) in known else did_you_mean(word, known)
+        known = _properties(self._node(path[:-1]))
+        near = self._meant(path)[-1]
         elsewhere = [place for place, names in self._sections() if word in names]
         if near:
             hint = f"did you mean {near}?"
@@ -120,6 +129,12 @@ class Wording:
         else:
             hint = f"known here: {', '.join(sorted(known))}"
         return self.document.problem(path, f"unknown key {shown(word)}", hint, at_key=True)
+
+    def _meant(self, path: Path) -> tuple[str | int | None, ...]:
+        """Where the unknown key at `path` probably belongs; its last part is None where nobody can tell."""
+        word, known = str(path[-1]), _properties(self._node(path[:-1]))
+        usual = _MEANT.get(word.lower())
+        return (*path[:-1], usual if usual in known else did_you_mean(word, known))
 
     def _missing(self, path: Path) -> Problem:
         return self.document.problem(path, f"{path[-1]} is missing", self._example(path), at_key=True)
@@ -130,24 +145,24 @@ class Wording:
         if example is None:
             example = _sample(self._resolve(node))
         key = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
-        return None if example is None else f"write {key}{example}"
+        return None if example is None else f"write {key}{_flow(example)}"
 
     def _found(self, path: Path, value: object) -> str:
         if value is None:
             return "nothing"
         if isinstance(value, dict | list):
             return "a mapping" if isinstance(value, dict) else "a list"
-        if self._private(path):
+        if self._secret(path):
             return "a value"
         if isinstance(value, str):
-            return f"the text {shown(value)}"
+            return "text" if "env" in path else f"the text {shown(value)}"
         if isinstance(value, bool):
             return "true" if value else "false"
         return f"the number {self._raw(path, value)}"
 
-    def _private(self, path: Path) -> bool:
+    def _secret(self, path: Path) -> bool:
         """Whether the value may be somebody's secret, and so is not repeated."""
-        return "env" in path or any(isinstance(part, str) and named_secret(part) for part in path)
+        return any(isinstance(part, str) and named_secret(part) for part in path)
 
     def _raw(self, path: Path, value: object) -> str:
         return shown(self.document.text(path) or value)[1:-1]
@@ -210,5 +225,11 @@ def _bound(node: Mapping[str, Any], end: str) -> Any:
 def _sample(node: Mapping[str, Any]) -> str | None:
     """`{address: 192.168.100.10/24}`, from the examples of what must be there."""
     required = [name for name in node.get("required", ()) if "examples" in node["properties"][name]]
-    parts = [f"{name}: {node['properties'][name]['examples'][0]}" for name in required]
-    return "{" + ", ".join(parts) + "}" if parts else None
+    return _flow({name: node["properties"][name]["examples"][0] for name in required}) if required else None
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML would write it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
+    return str(value)
