@@ -20,9 +20,10 @@ MAKE = 'mkdir -p -- "$1" 2>/dev/null || sudo -n install -d -o "$(id -un)" -g "$(
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """`path` shall be a directory of the login user that everybody may read."""
+    """`path` shall be a directory that everybody may read and, unless `owned` is false, the login user's."""
 
     path: str
+    owned: bool = True
     needs: tuple[str, ...] = ()
 
     @property
@@ -39,7 +40,7 @@ class Directory:
         if seen.kind != "directory":
             return Diff(refuse=f"{self.path} is not a directory", hint=f"mv {self.path} {self.path}.old")
         changes = []
-        if seen.owner != seen.me:
+        if self.owned and seen.owner != seen.me:
             if seen.files or seen.unread:
                 # typically a container's root made it; whose the files below are is not for us to decide
                 mend = f"sudo chown -R {seen.me}: {shlex.quote(self.path)}"
@@ -55,6 +56,6 @@ class Directory:
         own = Command(("chown", f"{seen.me}:", "--", seen.path), sudo=True, mutates=True)
         read = Command(("chmod", "o+rx", "--", seen.path), sudo=True, mutates=True)
         return [
-            *([own] if seen.owner != seen.me else []),
+            *([own] if self.owned and seen.owner != seen.me else []),
             *([read] if seen.mode & READABLE != READABLE else []),
         ]

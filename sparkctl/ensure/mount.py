@@ -146,7 +146,9 @@ class Mount:
 
     def explain(self, said: str) -> Explanation | None:
         if "access denied by server" in said:
-            return Explanation(f"{self.server} does not let this host mount {self.export}", "sparkctl bootstrap")
+            return Explanation(
+                f"{self.server} does not let this host mount {self.export}", f"on {self.server}: sudo exportfs -v"
+            )
         if "No such device" in said or "unknown filesystem type" in said:
             return Explanation("this kernel has no NFS client", "sudo modprobe nfs")
         if "Connection timed out" in said or "Connection refused" in said or "No route to host" in said:

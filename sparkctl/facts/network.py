@@ -99,7 +99,7 @@ class Reach:
 _PING = r"""
 try() {
   full=no small=no
-  said=$(ping -n -q -c 2 -i 0.2 -W 2 -M do -s "$3" -I "$1" "$2" 2>&1) && full=yes small=yes
+  said=$(ping -n -q -c 1 -W 2 -M do -s "$3" -I "$1" "$2" 2>&1) && full=yes small=yes
   if [ $full = no ]; then ping -n -q -c 1 -W 1 -I "$1" "$2" >/dev/null 2>&1 && small=yes; fi
   printf 'ping %s %s %s %s %s %s\n' "$1" "$2" "$3" $full $small "$(printf %s "$said" | tr '\n' '|')"
 }

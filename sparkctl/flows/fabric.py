@@ -115,4 +115,6 @@ def _path_trouble(way: Path, size: int, answer: Reach | None) -> Refuted | None:
         why = f"small packets pass, packets of {size + IP_AND_ICMP} bytes do not: an mtu on the way is smaller"
         hint = "set fabric.mtu in the inventory to what the switch allows, then: sparkctl bootstrap"
         return Refuted(f"{what}: {why}", near, evidence=answer.said, hint=hint)
-    return Refuted(f"{what}: no answer", near, evidence=answer.said, hint="check that both ends use the same QSFP port")
+    absent = "ping: not found" in answer.said
+    hint = "sudo apt-get install iputils-ping" if absent else "check that both ends use the same QSFP port"
+    return Refuted(f"{what}: {'there is no ping' if absent else 'no answer'}", near, evidence=answer.said, hint=hint)

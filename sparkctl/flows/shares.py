@@ -34,7 +34,7 @@ def shares(cluster: Cluster) -> tuple[Phase, ...]:
         mine = [share for share in shared if share.server == name]
         return [
             Package(("nfs-kernel-server",)),
-            *(Directory(share.export) for share in mine),
+            *(Directory(share.export, owned=share.mode == "rw") for share in mine),
             Exports(
                 cluster.name, tuple(_exported(cluster, share) for share in mine), needs=("package.nfs-kernel-server",)
             ),

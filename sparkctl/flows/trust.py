@@ -12,7 +12,7 @@ from sparkctl.ensure.ssh_key import AuthorizedKeys, NodeKey
 from sparkctl.facts.base import Fact, Missing
 from sparkctl.facts.keys import HOST_KEY, KEY, PUBLIC_KEY, peer_login
 from sparkctl.flows.neighbours import address_for
-from sparkctl.flows.phase import Gate, Judgement, NotYet, Phase, Proven, Seen
+from sparkctl.flows.phase import Gate, Judgement, NotYet, Phase, Proven, Refuted, Seen
 from sparkctl.inventory.cluster import Cluster, Host
 
 
@@ -94,4 +94,12 @@ def _gate(cluster: Cluster) -> Gate:
         name, peer, why = shut[0]
         return NotYet(f"{name} logging in to {peer}: {why.reason}", total - len(shut), total)
 
-    return Gate("every node can log in to every other", facts, judge, deadline=10.0)
+    def blame(seen: Seen, refuted: Refuted) -> Refuted:
+        still = judge(seen)
+        if not isinstance(still, NotYet):
+            return refuted
+        name, _, rest = still.waiting_for.partition(" logging in to ")
+        peer = rest.partition(":")[0]
+        return Refuted(still.waiting_for, name, hint=f"on {name}: ssh -v {peer} true")
+
+    return Gate("every node can log in to every other", facts, judge, deadline=10.0, explain=facts, blame=blame)

@@ -126,3 +126,5 @@ def test_a_directory_that_a_container_filled_as_root_is_for_people_to_decide() -
     diff = Directory(CACHE).diff(value(host, Directory(CACHE).fact))
     assert diff.refuse == f"{CACHE} belongs to root and is not empty"
     assert diff.hint == f"sudo chown -R dan: {CACHE}"
+    read_only = Directory(CACHE, owned=False)
+    assert not read_only.diff(value(host, read_only.fact))

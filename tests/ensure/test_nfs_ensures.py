@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkctl.ensure.export import Exported, Exports, escaped
@@ -99,5 +99,13 @@ def test_a_unit_name_is_one_that_systemd_takes(path: str) -> None:
 @pytest.mark.skipif(shutil.which("systemd-escape") is None, reason="systemd-escape is not installed")
 def test_unit_names_are_those_of_systemd_escape() -> None:
     paths = ["/", "/srv", "//srv//x/", "/srv/.hidden/a.b", "/.x", "/a b-c", "/é%$'\"\\x", "/_:/~+@", CACHE, "/a/./b"]
+    done = subprocess.run(["systemd-escape", "--path", "--", *paths], capture_output=True, text=True, check=True)
+    assert [escape_path(path) for path in paths] == done.stdout.split()
+
+
+@pytest.mark.skipif(shutil.which("systemd-escape") is None, reason="systemd-escape is not installed")
+@settings(max_examples=25, deadline=None)
+@given(st.lists(PATHS.filter(lambda path: ".." not in path), min_size=20, max_size=60))
+def test_any_unit_name_is_that_of_systemd_escape(paths: list[str]) -> None:
     done = subprocess.run(["systemd-escape", "--path", "--", *paths], capture_output=True, text=True, check=True)
     assert [escape_path(path) for path in paths] == done.stdout.split()

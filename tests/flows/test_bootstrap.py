@@ -277,6 +277,12 @@ def test_nodes_that_cannot_log_in_to_each_other_are_named() -> None:
     assert judged.judge(seen) == Proven("each of 3 nodes logged in to each other")
     seen["spark-3"]["peer-login spark-1"] = Missing("Host key verification failed.")
     assert judged.judge(seen) == NotYet("spark-3 logging in to spark-1: Host key verification failed.", 5, 6)
+    assert judged.blame is not None
+    assert judged.blame(seen, Refuted("late")) == Refuted(
+        "spark-3 logging in to spark-1: Host key verification failed.",
+        "spark-3",
+        hint="on spark-3: ssh -v spark-1 true",
+    )
 
 
 def nfs_seen(of: Cluster) -> tuple[Gate, Seen]:
