@@ -77,7 +77,8 @@ def _error(host: str, result: object, asked: object) -> SparkctlError | None:
     if code == 0:
         return None
     why = "it did not end in time" if late else "the connection was lost" if code is None else f"exit code {code}"
-    return StepFailed(f"running `{asked}` on {host}: {why}", host=host, step="exec")
+    hint = f"sparkctl shell {host} --outside"
+    return StepFailed(f"running `{asked}` on {host}: {why}", host=host, step="exec", hint=hint)
 
 
 def _json(host: str, result: object) -> dict[str, object]:

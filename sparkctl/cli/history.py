@@ -23,13 +23,13 @@ def history(
     """
     from itertools import islice
 
+    from sparkctl.cli.reach import inventory
     from sparkctl.converge.journal import past_runs
-    from sparkctl.inventory import files, loader
     from sparkctl.ui.columns import Cell, columns
     from sparkctl.ui.text import duration
 
     session: Session = context.obj
-    cluster = loader.load(files.find(session.options.inventory))
+    cluster, _ = inventory(session.options.inventory)
     runs = list(islice(past_runs(session.state(), cluster.name), last))
     style = {"ok": "green", "failed": "bad", "interrupted": "yellow"}
     rows = [

@@ -99,12 +99,12 @@ def find(name: str) -> Entry | None:
 
 
 def schema(words: Sequence[str]) -> str:
-    """The name that a command's JSON goes by: `sparkctl.inventory.check/v1`."""
+    """The name that a command's JSON goes by: `sparkctl.inventory-check/v1`."""
     entry = next((entry for word in words if (entry := find(word))), None)
     if entry is None:
         return "sparkctl.error/v1"
     part = next((word for word in words[list(words).index(entry.name) + 1 :] if word in entry.parts), None)
-    return f"sparkctl.{entry.name}{f'.{part}' if part else ''}/v1"
+    return f"sparkctl.{entry.name}{f'-{part}' if part else ''}/v1"
 
 
 def render() -> str:

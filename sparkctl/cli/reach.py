@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkctl.converge.events import Emit
 from sparkctl.converge.fleet import Fleet
+from sparkctl.errors import ConfigError
 from sparkctl.ssh.command import Endpoint
 
 if TYPE_CHECKING:
@@ -28,19 +30,40 @@ class Stack:
     known_hosts: KnownHosts
 
 
+def inventory(wanted: str | None) -> tuple[Cluster, str]:
+    """The cluster that `-i WANTED` means, and the file that describes it. Raises `ConfigError`."""
+    from sparkctl.inventory import files, loader
+
+    path = _file(wanted)
+    return loader.load(files.read(path), str(path)), str(path)
+
+
 def stack(session: Session) -> Stack:
     """Load the inventory and, where it describes a lab, enter the lab's network; before any thread is started."""
-    from sparkctl.inventory import files, loader
     from sparkctl.ssh.hostkeys import KnownHosts
 
-    cluster = loader.load(files.find(session.options.inventory))
+    cluster, _ = inventory(session.options.inventory)
     hosts = tuple(host.name for host in cluster.select(session.options.hosts))
     if cluster.lab is not None:
         from sparkctl.lab import lab
 
-        lab.join(cluster.lab)
+        lab.join()
     endpoints = {host.name: _endpoint(host) for host in cluster.hosts}
     return Stack(cluster, hosts, endpoints, KnownHosts.for_cluster(cluster.name))
+
+
+def _file(wanted: str | None) -> Path:
+    from sparkctl.inventory import files
+
+    found = files.find(wanted)
+    if found != files.LAB:
+        return found
+    from sparkctl.lab import lab
+
+    running = lab.inventory_path()
+    if running is None:
+        raise ConfigError("looking for the lab's inventory: no lab runs on this machine", hint="sparkctl lab up")
+    return running
 
 
 def _endpoint(host: Host) -> Endpoint:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparkctl.cli.failure import PENDING, for_inventory
+from sparkctl.cli.failure import PENDING
 from sparkctl.cli.reach import Stack, fleet, stack
 from sparkctl.cli.session import Session
 from sparkctl.converge import Fleet, Journal, Plan, Report, converge, plan, to_json
@@ -80,7 +80,7 @@ def _converge(session: Session, target: Stack, flow: Flow, made: Plan, opened: F
 def _dry(session: Session, made: Plan) -> int:
     out = session.terminal.out
     lines = plan_lines(made, commands=True, limit=out.width, color=out.color)
-    errors = for_inventory([*made.lost.values(), *_impossible(made)], session.options.inventory)
+    errors = [*made.lost.values(), *_impossible(made)]
     if errors and session.json:
         session.fail(errors, to_json(made))
     else:
@@ -112,7 +112,7 @@ def _end(session: Session, target: Stack, report: Report, ended: Ended | None) -
     value, lines = ended(target, report) if ended is not None and not report.errors else ({}, ())
     session.say(*recap_lines(session.words[0], report, limit=err.width, color=err.color))
     if report.errors:
-        session.fail(for_inventory(report.errors, session.options.inventory), report.to_json())
+        session.fail(report.errors, report.to_json())
     else:
         session.answer({**report.to_json(), **value}, lines)
     return report.exit_code

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparkctl.cli.failure import Interrupted
+from sparkctl.cli.failure import Interrupted, for_inventory
 from sparkctl.cli.options import Globals
 from sparkctl.errors import SparkctlError, UsageError
 from sparkctl.ui.board import Board
@@ -47,6 +47,7 @@ class Session:
         """Errors beside a result: as text on stderr, or as `error` and `errors` within the one JSON object."""
         if not errors:
             return
+        errors = for_inventory(errors, self.options.inventory)
         if self.json:
             found = [error_json(error) for error in errors]
             self.terminal.out.json({"schema": self.schema, **value, "error": found[0], "errors": found})

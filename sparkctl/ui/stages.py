@@ -1,10 +1,11 @@
-"""A long piece of work on this machine, stage after stage: a bar on a terminal, a line a stage elsewhere."""
+"""A long piece of work on this machine, step after step: a bar on a terminal, a line a step elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock
+from dataclasses import dataclass
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from sparkctl.ui.terminal import Terminal
@@ -14,20 +15,37 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 EVERY = 10.0
-"""Seconds between two lines about the same stage, where lines cannot be redrawn."""
+"""Seconds between two lines about the same step, where lines cannot be redrawn."""
+
+
+@dataclass(slots=True)
+class _Step:
+    title: str
+    began: float
+    spoke: float
+    done: float | None = None
+    total: float | None = None
+    unit: str = ""
+
+    @property
+    def amount(self) -> str:
+        """`512 of 2048 MB`, `512 MB`, or nothing."""
+        if self.done is None:
+            return ""
+        of = f" of {self.total:.0f}" if self.total else ""
+        return f"{self.done:.0f}{of} {self.unit}".rstrip()
 
 
 class Stages:
-    """Takes `step(title, done, total, unit)` as often as it comes; a new title ends the stage before. `with` it."""
+    """A `sparkctl.lab.progress.Progress` for people. `with` it, so that the terminal is given back.
+
+    Threads work side by side, each at one step: a thread's next title ends its step before, as does `done == total`.
+    """
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float] = time.monotonic, quiet: bool = False) -> None:
         self._err, self._clock, self._quiet = terminal.err, clock, quiet
         self._lock = Lock()
-        self._title, self._said = "", ""
-        self._began = self._spoke = clock()
-        self._done: float | None = None
-        self._total: float | None = None
-        self._unit = ""
+        self._steps: dict[int, _Step] = {}
         self._live = self._start_live() if terminal.live and not quiet else None
 
     def __enter__(self) -> Stages:
@@ -36,29 +54,34 @@ class Stages:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._end("ended here" if kind else "")
+        for step in list(self._steps.values()):
+            self._end(step, failed=kind is not None)
         if self._live is not None:
             self._live.stop()
 
     def step(self, title: str, done: float | None = None, total: float | None = None, unit: str = "") -> None:
         """Say what is being done, and how much of it (`done` of `total`, in `unit`) where that is known."""
-        if clean(title) != self._title:
-            self._end("")
-            with self._lock:
-                self._title, self._began, self._spoke = clean(title), self._clock(), self._clock()
+        title, now, me = clean(title), self._clock(), get_ident()
+        ended = None
         with self._lock:
-            self._done, self._total, self._unit = done, total, unit
-        if self._live is None and self._clock() - self._spoke >= EVERY:
-            self._spoke = self._clock()
-            self._print(f"  ...  {self._title}  {_amount(done, total, unit)}".rstrip())
+            step = self._steps.get(me)
+            if step is None or step.title != title:
+                ended, step = step, _Step(title, now, now)
+                self._steps[me] = step
+            step.done, step.total, step.unit = done, total, clean(unit)
+        if ended is not None:
+            self._end(ended)
+        if total and done is not None and done >= total:
+            self._steps.pop(me, None)
+            self._end(step)
+        elif self._live is None and now - step.spoke >= EVERY:
+            step.spoke = now
+            self._print(f"  ...   {title}  {step.amount}".rstrip())
 
-    def _end(self, how: str) -> None:
-        if not self._title:
-            return
-        mark = paint("stopped" if how else "done", "bad" if how else "green", self._err.color)
-        self._print(f"  {mark}  {self._title}  {paint(duration(self._clock() - self._began), 'dim', self._err.color)}")
-        with self._lock:
-            self._title = ""
+    def _end(self, step: _Step, failed: bool = False) -> None:
+        mark = paint("ended", "bad", self._err.color) if failed else paint("done ", "green", self._err.color)
+        took = paint(duration(self._clock() - step.began), "dim", self._err.color)
+        self._print(f"  {mark} {step.title}  {took}")
 
     def _print(self, line: str) -> None:
         if self._quiet:
@@ -86,20 +109,12 @@ class Stages:
 
         with self._lock:
             table = Table.grid(padding=(0, 1))
-            for overflow in ("fold", "ellipsis", "fold", "fold", "fold"):
-                table.add_column(no_wrap=True, overflow=overflow)
-            if not self._title:
-                return table
-            bar = ProgressBar(self._total, self._done, width=24) if self._total and self._done is not None else ""
-            took = Text(duration(self._clock() - self._began), style="dim")
-            amount = Text(_amount(self._done, self._total, self._unit), style="dim")
-            table.add_row(self._spinner, Text(self._title), took, bar, amount)
+            table.add_column(no_wrap=True)
+            table.add_column(no_wrap=True, overflow="ellipsis")
+            for _ in range(3):
+                table.add_column(no_wrap=True)
+            for step in self._steps.values():
+                bar = ProgressBar(step.total, step.done, width=24) if step.total and step.done is not None else ""
+                took = Text(duration(self._clock() - step.began), style="dim")
+                table.add_row(self._spinner, Text(step.title), took, bar, Text(step.amount, style="dim"))
             return table
-
-
-def _amount(done: float | None, total: float | None, unit: str) -> str:
-    """`512 of 2048 MiB`, `512 MiB`, or nothing."""
-    if done is None:
-        return ""
-    of = f" of {total:.0f}" if total else ""
-    return f"{done:.0f}{of} {clean(unit)}".rstrip()

@@ -42,7 +42,7 @@ def test_the_end_names_every_stage_and_the_whole(width: int | None) -> None:
 
 
 def _play(words: list[tuple[str, ...]], tmp_path: Path, picture: bool) -> tuple[list[Any], Path | None]:
-    session = Session.begin(Globals(), ["lab", "demo"], "sparkctl.lab.demo/v1")
+    session = Session.begin(Globals(), ["lab", "demo"], "sparkctl.lab-demo/v1")
     where = tmp_path / "demo.svg" if picture else None
     return demonstrate.play(session, [demo.Stage("s", one) for one in words], where), where
 

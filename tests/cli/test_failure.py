@@ -72,7 +72,7 @@ def test_json_is_one_object_on_stdout(error: BaseException, code: int, capfd: py
     assert guarded(["inventory", "check", "-o", "json"], _raise(error)) == code
     shown = capfd.readouterr()
     answer = json.loads(shown.out)
-    assert answer["schema"] == "sparkctl.inventory.check/v1"
+    assert answer["schema"] == "sparkctl.inventory-check/v1"
     assert set(answer["error"]) >= {"code", "message", "host", "step", "hint", "location"}
     assert shown.err == ""
 

@@ -45,7 +45,7 @@ def test_the_help_of_help() -> None:
     ("words", "schema"),
     [
         (["status"], "sparkctl.status/v1"),
-        (["-i", "x", "inventory", "check", "a.yml"], "sparkctl.inventory.check/v1"),
+        (["-i", "x", "inventory", "check", "a.yml"], "sparkctl.inventory-check/v1"),
         (["inventory"], "sparkctl.inventory/v1"),
         (["nonsense"], "sparkctl.error/v1"),
         ([], "sparkctl.error/v1"),

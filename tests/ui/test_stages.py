@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -35,11 +37,33 @@ def test_a_log_gets_a_line_a_stage_and_one_every_ten_seconds_of_a_long_one() -> 
         stages.step("boot spark-1")
         clock.now += 2
     assert file.getvalue().splitlines() == [
-        "  ...  build the image  10 of 25 layers",
-        "  ...  build the image  20 of 25 layers",
+        "  ...   build the image  10 of 25 layers",
+        "  ...   build the image  20 of 25 layers",
         "  done  build the image  24.0 s",
         "  done  boot spark-1  2.0 s",
     ]
+
+
+def test_a_step_that_says_it_is_complete_ends_there() -> None:
+    terminal, file = _terminal(live=False)
+    with Stages(terminal, Clock()) as stages:
+        stages.step("push", 5, 5, "MB")
+        assert file.getvalue() == "  done  push  0.0 s\n"
+    assert file.getvalue().count("push") == 1
+
+
+def test_work_side_by_side_does_not_end_each_other() -> None:
+    terminal, file = _terminal(live=False)
+    with Stages(terminal, Clock()) as stages, ThreadPoolExecutor(2) as pool:
+        together = Barrier(2, timeout=10)
+
+        def work(title: str) -> None:
+            for number in range(5):
+                together.wait()
+                stages.step(title, number, 4)
+
+        list(pool.map(work, ["root", "image"]))
+    assert sorted(file.getvalue().splitlines()) == ["  done  image  0.0 s", "  done  root  0.0 s"]
 
 
 def test_a_stage_that_fails_is_not_called_done() -> None:
@@ -47,7 +71,7 @@ def test_a_stage_that_fails_is_not_called_done() -> None:
     with pytest.raises(RuntimeError), Stages(terminal, Clock()) as stages:
         stages.step("boot")
         raise RuntimeError
-    assert file.getvalue() == "  stopped  boot  0.0 s\n"
+    assert file.getvalue() == "  ended boot  0.0 s\n"
 
 
 def test_quiet_says_nothing() -> None:
