@@ -17,7 +17,7 @@ from typing import Any
 
 from sparkctl.errors import StepFailed
 from sparkctl.lab.image import base_layer, python_layer, recipe, tiny_model, top_layer
-from sparkctl.lab.image.children import Children
+from sparkctl.lab.image.children import Children, discard
 from sparkctl.lab.image.layer import pack
 from sparkctl.lab.image.layout import (
     CONFIG,
@@ -136,7 +136,7 @@ class _Build:
         if missing:
             _require_tools()
             self._make(missing)
-            shutil.rmtree(self._work, ignore_errors=True)
+            discard(self._work)
             self._prune()
         return [layer for name in self._keys if (layer := self._recorded(name)) is not None]
 
@@ -188,7 +188,7 @@ class _Build:
         done = self._work / f"{name}-{self._keys[name]}"
         if not done.is_dir():
             part = self._work / f"{name}.part" / "root"
-            shutil.rmtree(part.parent, ignore_errors=True)
+            discard(part.parent)
             part.parent.mkdir(parents=True)
             make(part)
             part.chmod(0o755)

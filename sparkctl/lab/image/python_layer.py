@@ -12,7 +12,7 @@ from pathlib import Path
 from sparkctl.errors import StepFailed
 from sparkctl.lab.image import pip_sources, recipe
 from sparkctl.lab.image.base_layer import compile_bytecode
-from sparkctl.lab.image.children import Children
+from sparkctl.lab.image.children import Children, discard
 
 _TIMEOUT = 3600.0
 _DATA_SCHEME = ("bin", "lib", "share", "etc", "opt", "man", "include")
@@ -49,7 +49,6 @@ def install_argv(uv: str, target: Path, overrides: Path, cache: Path, torch_inde
 def build(root: Path, cache: Path, children: Children, say: Callable[[str], None]) -> None:
     """Install and slim the packages under `root`. Raises StepFailed that names what could not be had."""
     target = root / _PACKAGES
-    shutil.rmtree(root, ignore_errors=True)
     target.parent.mkdir(parents=True)
     overrides = root.with_name("overrides.txt")
     overrides.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in recipe.EXCLUDED), encoding="utf-8")
@@ -65,7 +64,7 @@ def build(root: Path, cache: Path, children: Children, say: Callable[[str], None
         on_line=lambda line: say(line) if line.startswith(("Resolved", "Prepared", "Installed")) else None,
         hint=_hint(torch_index),
     )
-    shutil.rmtree(cache, ignore_errors=True)
+    discard(cache)
     _move_data(target, root / "usr/local")
     say("slimming the packages")
     _drop(target, root / "usr/local")

@@ -13,7 +13,6 @@ _PACKAGES = f"usr/local/lib/python{recipe.PYTHON}/dist-packages"
 def build(root: Path, model: dict[str, bytes]) -> None:
     """Write the Ray plugin, the metadata of `vllm`, the model and a note."""
     packages = root / _PACKAGES
-    shutil.rmtree(root, ignore_errors=True)
     packages.mkdir(parents=True)
     for file in recipe.payload_files():
         place = root / "opt/sparkctl-lab" if file.name == "README.txt" else packages
