@@ -8,7 +8,7 @@ from ipaddress import ip_interface
 
 from sparkctl.ensure.base import Change, Diff
 from sparkctl.facts.base import Fact
-from sparkctl.facts.netplan import NETPLAN, NetplanFile, NetplanState, definition
+from sparkctl.facts.netplan import NETPLAN, NetplanFile, NetplanState, definition, patterns
 from sparkctl.facts.network import Link
 from sparkctl.ssh.command import Action, Command, Put, sh
 
@@ -115,10 +115,14 @@ class Netplan:
     def _contradiction(self, rail: RailAddress, file: NetplanFile) -> Diff | None:
         said = definition(file.tree, rail.netdev)
         # netplan joins the address lists of all files, so another file's address cannot be overridden by ours
+        pattern = next(iter(patterns(file.tree, rail.netdev)), None)
         extra = [a for a in said.addresses if _normal((a,)) != _normal((rail.address,))]
         after_ours = file.path.rpartition("/")[2] > OWN_FILE.rpartition("/")[2]
         if extra:
             what = f"gives {rail.netdev} the address {extra[0]}, not {rail.address}"
+        elif pattern is not None:
+            # networkd takes the first .network file that matches a device, so an entry of ours might never count
+            what = f"covers {rail.netdev} by its entry {pattern!r}, with which one of ours would compete"
         elif after_ours and said.mtu not in (None, self.mtu):
             what = f"gives {rail.netdev} the mtu {said.mtu}, not {self.mtu}, and comes after {OWN_FILE}"
         else:

@@ -65,6 +65,15 @@ def definition(tree: Mapping[str, Any], netdev: str) -> Definition:
     return said
 
 
+def patterns(tree: Mapping[str, Any], netdev: str) -> tuple[str, ...]:
+    """Ids under which `tree` covers `netdev` other than its own name (`all-en: {match: {name: en*}}`)."""
+    ethernets = tree.get("ethernets")
+    entries = ethernets.items() if isinstance(ethernets, dict) else ()
+    return tuple(
+        str(i) for i, body in entries if isinstance(body, dict) and "match" in body and _is(netdev, str(i), body)
+    )
+
+
 def _is(netdev: str, ident: str, body: Mapping[str, Any]) -> bool:
     match = body.get("match")
     if isinstance(match, dict):

@@ -84,6 +84,11 @@ def test_what_is_live_and_not_kept_is_kept() -> None:
             "    enP2p1s0f1np1:\n      mtu: 1500\n",
             "gives enP2p1s0f1np1 the mtu 1500, not 9000, and comes after /etc/netplan/60-sparkctl.yaml",
         ),
+        (
+            "/etc/netplan/50-cloud-init.yaml",
+            "    all-en:\n      match: {name: en*}\n      dhcp4: true\n",
+            "covers enp1s0f1np1 by its entry 'all-en', with which one of ours would compete",
+        ),
     ],
 )
 def test_a_file_that_contradicts_is_named_and_not_touched(path: str, body: str, reason: str) -> None:

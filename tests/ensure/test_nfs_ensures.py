@@ -75,6 +75,14 @@ def test_something_else_that_is_mounted_there_stays() -> None:
     assert MOUNT.diff(value(host, MOUNT.fact)).refuse == f"nas:/models (nfs4) is mounted at {CACHE}"
 
 
+def test_what_was_mounted_by_hand_is_made_to_last() -> None:
+    host = mount_host(mounts={CACHE: (f"192.168.100.10:{CACHE}", "nfs4", "rw,hard")})
+    assert changes(MOUNT.diff(value(host, MOUNT.fact)))[-1] == f"{CACHE} at boot: not mounted -> mounted"
+    sent = [str(action) for action in MOUNT.apply(value(host, MOUNT.fact), MOUNT.diff(value(host, MOUNT.fact)))]
+    assert f"sudo -n -- systemctl enable '{MOUNT.unit}'" in sent or f"sudo -n -- systemctl enable {MOUNT.unit}" in sent
+    assert not any("restart" in line or "umount" in line for line in sent)
+
+
 def test_a_server_that_does_not_answer_is_said_not_waited_for() -> None:
     host = mount_host(mounts={CACHE: (f"192.168.100.10:{CACHE}", "nfs4", "rw")}, alive="hung")
     with pytest.raises(FactUnavailable, match="spark-1 does not answer"):
