@@ -237,7 +237,9 @@ def _prefer(transport: paramiko.Transport, kinds: tuple[str, ...]) -> None:
 def _handshake_failure(to: Resolved, head: bytes, error: Exception, seconds: float) -> SparkctlError:
     greeting = head.find(b"SSH-")
     if greeting == 0 or (greeting > 0 and head[greeting - 1 : greeting] == b"\n"):
-        return faults.no_agreement(to, str(error) or "it closed the connection during the key exchange")
+        if isinstance(error, IncompatiblePeer):
+            return faults.no_agreement(to, str(error))
+        return faults.broken_exchange(to, silent=seconds >= faults.BANNER_SECONDS - 0.5)
     if not head and seconds >= faults.BANNER_SECONDS - 0.5:
         return faults.no_banner(to)
     if not head or head.startswith((b"Exceeded MaxStartups", b"Not allowed at this time")):

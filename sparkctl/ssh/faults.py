@@ -96,6 +96,21 @@ def no_agreement(to: Resolved, detail: str) -> UnreachableError:
     )
 
 
+def broken_exchange(to: Resolved, silent: bool) -> UnreachableError:
+    """sshd said its banner, and then the connection went silent or ended. Silence there is how a wrong MTU looks."""
+    if silent:
+        return UnreachableError(
+            f"{_doing(to)}: silence in the key exchange; large packets get lost (MTU), or sshd hangs",
+            host=to.host,
+            hint=f"ping -c 3 -M do -s 1472 {to.address}",
+        )
+    return UnreachableError(
+        f"{_doing(to)}: sshd ended the connection in the key exchange",
+        host=to.host,
+        hint=f"on {to.host}: sudo journalctl -u ssh -n 20",
+    )
+
+
 def through_jump(to: Resolved, error: SparkctlError) -> UnreachableError:
     """The jump host could not be reached, or could not reach the target."""
     kind = type(error) if isinstance(error, UnreachableError) and not isinstance(error, Dropped) else UnreachableError

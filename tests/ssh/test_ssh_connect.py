@@ -118,7 +118,7 @@ def test_every_way_to_be_unreachable_is_told_apart(nothing_pinned: KnownHosts) -
     said = {
         "refused": refused(at(free_port()), nothing_pinned),
         "does not resolve": refused(at(22, "no-such-host.invalid"), nothing_pinned),
-        "no key exchange": _answering(b"SSH-2.0-Broken\r\n", nothing_pinned),
+        "ended the connection in the key exchange": _answering(b"SSH-2.0-Broken\r\n", nothing_pinned),
         "not an SSH server": _answering(b"HTTP/1.1 400 Bad Request\r\nServer: \x1b[31mnginx\r\n\r\n", nothing_pinned),
         "PerSourcePenalties": _answering(b"Not allowed at this time\r\n", nothing_pinned),
     }
@@ -139,6 +139,12 @@ def _answering(answer: bytes, known: KnownHosts) -> SparkctlError:
 
     with listener(say) as port:
         return refused(at(port), known)
+
+
+def test_an_sshd_that_only_knows_what_is_no_longer_safe(farm: Farm) -> None:
+    server = farm.start("old", "Ciphers aes128-cbc", "MACs hmac-sha1")
+    error = refused(server.endpoint, farm.known_hosts(server, name="old"))
+    assert "only has algorithms that are no longer safe" in error.message
 
 
 def test_no_route_and_no_answer_are_told_apart() -> None:
