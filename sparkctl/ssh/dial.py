@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
 
 from sparkctl.errors import SparkctlError
 from sparkctl.ssh import faults
