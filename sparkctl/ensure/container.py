@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkctl.ensure.base import Change, Diff, Explanation
@@ -21,7 +21,7 @@ from sparkctl.facts.container import (
     container_named,
     containers_of,
 )
-from sparkctl.ssh.command import Action, Command
+from sparkctl.ssh.command import Action, Command, sh
 
 STOP_SECONDS = 40
 """What a container gets between SIGTERM and SIGKILL: Ray drains a node for up to 30 s (`ray start --block`, 2.60)."""
@@ -31,16 +31,21 @@ NOT_SET = "(not set)"
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A directory of the host (`kind="bind"`) or a docker volume (`kind="volume"`) inside a container."""
+    """A directory of the host (`kind="bind"`) or a docker volume (`kind="volume"`) inside a container.
+
+    Without `source` a volume is the container's own and goes with it. `make`: as the login user, where it is absent.
+    """
 
     source: str
     target: str
     read_only: bool = False
     kind: str = "bind"
+    make: bool = False
 
     def option(self) -> str:
         """The value of `docker run --mount`, which docker reads as one line of CSV."""
-        words = [f"type={self.kind}", f"source={self.source}", f"target={self.target}"]
+        words = [f"type={self.kind}", f"target={self.target}"]
+        words[1:1] = [f"source={self.source}"] if self.source else []
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow([*words, "readonly"] if self.read_only else words)
         return line.getvalue()
@@ -51,7 +56,8 @@ class ContainerSpec:
     """What is asked of one container. Nothing in it is secret: secrets are files under a mount.
 
     `flags` and `user_flags` are words of `docker run` (`("--ipc", "host")`); `depends` are facts that it was started
-    for (`{"Ray": "<incarnation>"}`), which make it stale when they change.
+    for (`{"Ray": "<incarnation>"}`), which make it stale when they change; `shown` is the part of `args` that people
+    may compare, all of it by default.
     """
 
     name: str
@@ -65,6 +71,7 @@ class ContainerSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
     depends: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...] | None = None
 
     def run_words(self) -> tuple[str, ...]:
         """The words of `docker run` without our labels; `user_flags` come last, so that the user's win."""
@@ -89,7 +96,7 @@ class ContainerSpec:
             **{f"docker {name}": value for name, value in by_name((*self.flags, *self.user_flags)).items()},
             **{f"env {name}": value for name, value in self.env.items()},
             **{f"mount {mount.target}": mount.option() for mount in self.mounts},
-            **by_name(self.args),
+            **by_name(self.args if self.shown is None else self.shown),
             **self.depends,
         }
 
@@ -146,12 +153,14 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Ch
 class ContainerRunning:
     """The container of `spec` runs, as asked, from the image that its reference means on the host now.
 
-    `takes_along` are containers that cannot outlive it: they are removed before it is started anew.
+    `takes_along` are containers that cannot outlive it: they are removed before it is started anew. `last_words` tells
+    from the log of a container that ended at once why it did.
     """
 
     spec: ContainerSpec
     needs: tuple[str, ...] = ()
     takes_along: tuple[str, ...] = ()
+    last_words: Callable[[str], Explanation | None] | None = None
 
     @property
     def key(self) -> str:
@@ -186,11 +195,22 @@ class ContainerRunning:
         actions: list[Action] = remove(self._along(seen))
         if seen.container is not None:
             actions += remove([seen.container])
-        return (*actions, Command(self.spec.docker_run(), mutates=True, timeout=120))
+        for mount in self.spec.mounts:
+            if mount.make:
+                actions.append(Command(("mkdir", "-p", "--", mount.source), mutates=True))
+        return (*actions, Command(self.spec.docker_run(), mutates=True, timeout=120), sh(STAYS, self.spec.name))
 
     def explain(self, said: str) -> Explanation | None:
-        return next((Explanation(cause, hint) for sign, cause, hint in RUN_FAILURES if sign in said), None)
+        of_docker = next((Explanation(cause, hint) for sign, cause, hint in RUN_FAILURES if sign in said), None)
+        return of_docker or (self.last_words(said) if self.last_words is not None else None)
 
+
+STAYS = (
+    'sleep 1; [ "$(docker inspect --format "{{.State.Running}}" -- "$1")" = true ] || '
+    '{ docker logs --tail 60 -- "$1" >&2; '
+    'docker inspect --format "it {{.State.Status}} at once with code {{.State.ExitCode}}" -- "$1" >&2; exit 1; }'
+)
+"""`docker run --detach` succeeds for a program that ends in the next instant; its log says why, while it is there."""
 
 RUN_FAILURES = (
     (

@@ -1,0 +1,80 @@
+"""Two hosts with a fake docker, for flows that are converged for real."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sparkctl.converge import Event, Plan, Report, converge, plan
+from sparkctl.ensure import secret
+from sparkctl.flows.phase import Flow
+from sparkctl.inventory.cluster import Cluster, Host, Rail, Runtime
+from tests.support import fake_hosts
+from tests.support.local_door import LocalDoor
+
+
+def stack(hosts: int = 2, **runtime: object) -> Cluster:
+    """A cluster as the loader would resolve it."""
+    found = tuple(
+        Host(
+            f"spark-{n}",
+            f"192.168.1.2{n}",
+            rails=(Rail("enp1s0f1np1", f"192.168.100.{9 + n}", 24),),
+            env=(("NCCL_DEBUG", "INFO"),) if n == 2 else (),
+            role="head" if n == 1 else "worker",
+        )
+        for n in range(1, hosts + 1)
+    )
+    cache = {"hf_cache": "~/hf"}
+    return Cluster("two-sparks", found, runtime=Runtime(**{**cache, **runtime}))  # type: ignore[arg-type]
+
+
+@dataclass
+class Hosts:
+    """The fake hosts and what happened on them."""
+
+    root: Path
+    names: Sequence[str]
+    events: list[Event] = field(default_factory=list)
+
+    def doors(self) -> dict[str, LocalDoor]:
+        return fake_hosts.doors(self.root, self.names)
+
+    def plan(self, flow: Flow) -> Plan:
+        return plan(flow, fake_hosts.fleet(self.doors()))
+
+    def converge(self, flow: Flow, cut: tuple[str, int] | None = None) -> tuple[Report, dict[str, list[str]]]:
+        """The report, and what was sent to each host beside questions. `cut`: on this host, after so many actions."""
+        opened = self.doors()
+        if cut is not None:
+            opened[cut[0]].cut_after_mutations = cut[1]
+        fleet = fake_hosts.fleet(opened, self.events.append)
+        report = converge(flow, plan(flow, fleet), fleet)
+        return report, {name: door.sent for name, door in opened.items()}
+
+    def fault(self, host: str, name: str, said: str = "") -> None:
+        (self.root / host / f"fault-{name}").write_text(said)
+
+    def mend(self, host: str, name: str) -> None:
+        (self.root / host / f"fault-{name}").unlink()
+
+    def file(self, host: str, name: str) -> Path:
+        return self.root / host / name
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    programs = fake_hosts.install(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(secret, "ROOT", str(tmp_path / "secrets"))
+    monkeypatch.setattr(secret, "OWNER", f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}")
+    found = Hosts(tmp_path / "hosts", ("spark-1", "spark-2"))
+    found.doors()
+    return found
