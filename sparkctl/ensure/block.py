@@ -52,7 +52,7 @@ class ManagedBlock:
         if inside == self._block():
             return Diff()
         if inside is None:
-            return Diff((Change(self.path, "no block of ours", f"{len(self.lines)} lines"),))
+            return Diff((Change(self.path, "no block of ours", "; ".join(self.lines)),))
         return Diff(tuple(line_changes(self.path, inside, self._block())))
 
     def apply(self, seen: FileState, diff: Diff) -> Sequence[Action]:
