@@ -32,8 +32,8 @@ def same_image(reference: str, hosts: Sequence[str]) -> Gate:
             value, system = seen[host][image.name], seen[host][SYSTEM.name]
             if value is None or isinstance(value, Missing):
                 absent = Missing("it is not there", f"docker pull {reference}")
-                why = value if isinstance(value, Missing) else absent
-                return Refuted(f"looking at image {reference} on {host}: {why.reason}", host, hint=why.hint)
+                unknown = value if isinstance(value, Missing) else absent
+                return Refuted(f"looking at image {reference} on {host}: {unknown.reason}", host, hint=unknown.hint)
             if not isinstance(system, Missing) and ARCHITECTURES.get(system.arch, value.arch) != value.arch:
                 why = f"{reference} on {host} is made for {value.arch}, the host is {system.arch}"
                 return Refuted(why, host, hint="name an image for this architecture in runtime.image")
