@@ -83,6 +83,9 @@ def _offers(to: Resolved, held: tuple[paramiko.AgentKey, ...]) -> Iterator[_Offe
         key = _load(file, to)
         if key is not None and key.asbytes() not in offered:
             offered.add(key.asbytes())
+            certified = _certified(file)
+            if certified is not None:
+                yield _Offer(certified, f"{file}-cert.pub")
             yield _Offer(key, file)
     if to.explicit_identity or to.identities_only:
         return
@@ -124,6 +127,16 @@ def _load(file: str, to: Resolved) -> paramiko.PKey | None:
 @functools.lru_cache(maxsize=64)
 def _read(file: str, changed: int) -> paramiko.PKey:
     return paramiko.PKey.from_path(file)
+
+
+def _certified(file: str) -> paramiko.PKey | None:
+    """The key with the certificate beside it, as OpenSSH looks for it; None where there is none of use."""
+    try:
+        key = paramiko.PKey.from_path(file)
+        key.load_certificate(f"{file}-cert.pub")
+    except (OSError, ValueError, paramiko.SSHException):
+        return None
+    return key
 
 
 def _public_blob(file: str) -> bytes | None:

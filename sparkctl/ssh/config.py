@@ -92,7 +92,7 @@ def _resolve(endpoint: Endpoint, others: Mapping[str, Endpoint], seen: tuple[str
         address=_first(said, "hostname") or endpoint.address,
         port=port,
         user=endpoint.user or _first(said, "user") or getpass.getuser(),
-        identity_files=tuple(str(Path(file).expanduser()) for file in files),
+        identity_files=tuple(_expanded(file) for file in files),
         explicit_identity=explicit,
         identities_only=only == "yes",
         agent=_agent_socket(agent),
@@ -212,6 +212,12 @@ def _default_keys() -> tuple[str, ...]:
 def _first(said: Mapping[str, tuple[str, ...]], word: str) -> str | None:
     values = said.get(word, ())
     return values[0] if values else None
+
+
+def _expanded(file: str) -> str:
+    """`~` and the tokens of ssh_config(5) that name the home directory; `ssh -G` leaves them as they are."""
+    home = str(Path.home())
+    return str(Path(re.sub(r"%([d%])", lambda token: home if token[1] == "d" else "%", file)).expanduser())
 
 
 def _agent_socket(said: str) -> str | None:

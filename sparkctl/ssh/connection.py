@@ -164,7 +164,8 @@ class SshTransport:
     def _told(self, what: Command | Put, outcome: Outcome) -> Result:
         stderr = outcome.stderr.text()
         if outcome.code is None:
-            reason = "no end within its time" if self.alive else self._loss()
+            late = "no end within its time" if outcome.began else "its login shell takes too long to begin the command"
+            reason = late if self.alive else self._loss()
             stderr += ("" if not stderr or stderr.endswith("\n") else "\n") + f"sparkctl: {reason}\n"
         return Result(
             host=self.host,

@@ -40,13 +40,13 @@ def test_without_any_configuration_nothing_is_asked(monkeypatch: pytest.MonkeyPa
 @NEEDS_SSH
 def test_ssh_config_fills_what_the_inventory_leaves_open(ssh_config: Path) -> None:
     ssh_config.write_text(
-        "Host spark-a\n  HostName 10.1.2.3\n  Port 2222\n  User carol\n  IdentityFile ~/.ssh/lab\n"
+        "Host spark-a\n  HostName 10.1.2.3\n  Port 2222\n  User carol\n  IdentityFile %d/.ssh/lab\n"
         "  IdentitiesOnly yes\n  IdentityAgent none\n"
     )
     found = resolve(Endpoint("spark-1", "spark-a"))
     assert (found.address, found.port, found.user) == ("10.1.2.3", 2222, "carol")
     assert (found.agent, found.identities_only, found.explicit_identity) == (None, True, False)
-    assert found.identity_files[0].endswith("/.ssh/lab")
+    assert found.identity_files[0] == str(Path.home() / ".ssh" / "lab")
     assert found.known_name == "[10.1.2.3]:2222"
 
 

@@ -227,6 +227,22 @@ def test_an_encrypted_key_needs_the_agent_and_then_works(
         agent.wait(5)
 
 
+def test_a_certificate_beside_the_key_is_offered(farm: Farm, tmp_path: Path) -> None:
+    keygen(tmp_path / "ca")
+    keygen(tmp_path / "id")
+    argv = ["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "test", "-n", farm.user, str(tmp_path / "id.pub")]
+    subprocess.run(argv, check=True, capture_output=True)
+    trusted = farm.folder / "ca.pub"
+    trusted.write_text((tmp_path / "ca.pub").read_text())
+    server = farm.start("certified", f"TrustedUserCAKeys {trusted}")
+    door = SshTransport(
+        replace(server.endpoint, identity_file=str(tmp_path / "id")), farm.known_hosts(server, name="ca")
+    )
+    door.connect()
+    door.close()
+    assert "ED25519-CERT" in server.log
+
+
 def test_an_agent_that_never_answers_does_not_hang_us(
     farm: Farm, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

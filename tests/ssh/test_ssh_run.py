@@ -210,6 +210,19 @@ def test_a_login_shell_that_talks(noisy: Sshd, connect: Connect) -> None:
     assert seen == ["clean"]
 
 
+def test_a_login_shell_that_never_gets_to_the_command(
+    farm: Farm, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LOGIN_SECONDS", 0.3)
+    monkeypatch.setattr(session, "LAST_WORDS", 0.2)
+    (tmp_path / ".bashrc").write_text("sleep 3\n")
+    result = connect(farm.start("slow-login", f"SetEnv HOME={tmp_path}")).run(Command(("true",)))
+    if result.code == 0:
+        pytest.skip("the login shell of this user reads no .bashrc")
+    assert (result.code, result.timed_out) == (None, True)
+    assert "login shell takes too long" in result.stderr
+
+
 def test_an_account_that_runs_nothing(farm: Farm, connect: Connect) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can log in as another user")
