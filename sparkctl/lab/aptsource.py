@@ -14,7 +14,7 @@ from sparkctl.lab.places import Places
 
 def ensure(where: Places, golden: Golden, mode: nfs.Mode) -> Path:
     """The directory to serve: Debian's own packages, or the stand-ins with the Debian packages they need."""
-    home = where.cache / "apt" / f"{golden.digest}-{mode.value}"
+    home = where.cache / "apt" / f"{golden.digest}-{mode.value}-{_recipe()}"
     if (home / "Packages").exists():
         return home
     shutil.rmtree(home.parent, ignore_errors=True)
@@ -31,6 +31,14 @@ def ensure(where: Places, golden: Golden, mode: nfs.Mode) -> Path:
     (part / "Packages").write_text("\n".join(index_entry(deb) for deb in sorted(part.glob("*.deb"))))
     part.rename(home)
     return home
+
+
+def _recipe() -> str:
+    """Changes with the stand-ins' sources."""
+    content = hashlib.sha256(Path(nfs.__file__).read_bytes())
+    for file in sorted(nfs.SOURCES.iterdir()):
+        content.update(file.name.encode() + b"\0" + file.read_bytes())
+    return content.hexdigest()[:12]
 
 
 def index_entry(deb: Path) -> str:

@@ -60,7 +60,7 @@ class Golden:
 
 
 def digest() -> str:
-    """Changes with everything that the golden root is made of."""
+    """Changes with everything that the golden root is made of: lists above, stand-ins, finishing."""
     content = hashlib.sha256(repr((SUITE, PACKAGES, SERVED, platform.machine())).encode())
     for file in _recipe_files():
         content.update(str(file.relative_to(places.STANDINS.parent)).encode() + b"\0" + file.read_bytes())
@@ -68,8 +68,8 @@ def digest() -> str:
 
 
 def _recipe_files() -> Iterator[Path]:
-    yield from sorted(file for file in places.STANDINS.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    yield from (Path(spark_root.__file__), Path(__file__))
+    yield from sorted(file for file in places.STANDINS.iterdir() if file.is_file())
+    yield Path(spark_root.__file__)
 
 
 def find(where: Places, wanted: str | None = None) -> Golden | None:
