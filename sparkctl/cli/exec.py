@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sparkctl.cli.app import EPILOG, new_app
+from sparkctl.cli.failure import Interrupted
 from sparkctl.cli.session import Session
 from sparkctl.errors import SparkctlError, StepFailed, UsageError
 
@@ -59,8 +60,11 @@ def _everywhere(session: Session, argv: tuple[str, ...], sudo: bool, timeout: fl
         except SparkctlError as error:
             return error
 
-    with fleet(target, lambda event: None) as opened:
-        results = opened.each(target.hosts, work)
+    with fleet(target, lambda event: None, ending=True) as opened:
+        try:
+            results = opened.each(target.hosts, work)
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(state="the command was ended on every host that could still be reached") from interrupt
     errors = [error for host in target.hosts if (error := _error(host, results[host], asked)) is not None]
     value = {"hosts": [_json(host, results[host]) for host in target.hosts]}
     if errors:

@@ -37,7 +37,9 @@ class Stopped(SparkctlError):
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, SIGTERM or SIGHUP. `state` says what is left behind, where somebody knows it."""
 
-    state: str | None = None
+    def __init__(self, state: str | None = None) -> None:
+        super().__init__()
+        self.state = state
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
@@ -96,7 +98,7 @@ def report(argv: Sequence[str], errors: Sequence[SparkctlError]) -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(signal.Signals(number).name)
+    raise Interrupted
 
 
 def _interrupted(argv: Sequence[str], interrupt: KeyboardInterrupt) -> int:

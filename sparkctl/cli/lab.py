@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,12 +27,14 @@ def up(context: typer.Context, nodes: Nodes = 2, image: Image = None) -> int:
     \b
     sudo sparkctl lab up --nodes 2 --yes
     """
+    from sparkctl.cli.lab_keys import forget_old_keys
     from sparkctl.lab import lab
     from sparkctl.ui.stages import Stages
 
     session: Session = context.obj
     with Stages(session.terminal, quiet=session.json) as stages:
         lab.up(nodes, yes=session.options.yes, image=image, progress=stages)
+        forget_old_keys()
     return _show(session)
 
 
@@ -44,11 +45,13 @@ def down(
 ) -> int:
     """take the lab away: no process, namespace, mount or cgroup is left"""
     from sparkctl.lab import lab
+    from sparkctl.ui.stages import Stages
 
     session: Session = context.obj
     if purge:
         session.confirm("emptying the lab's cache")
-    lab.down(purge=purge)
+    with Stages(session.terminal, quiet=session.json) as stages:
+        lab.down(purge=purge, progress=stages)
     session.answer({"down": True, "purged": purge}, ["the lab is down" + (", its cache is empty" if purge else "")])
     return 0
 
@@ -93,8 +96,7 @@ def shell(context: typer.Context, host: Annotated[str, typer.Argument(metavar="H
     """a root shell in a virtual Spark, without its sshd"""
     from sparkctl.lab import lab
 
-    argv = lab.shell(host)
-    os.execvp(argv[0], argv)
+    lab.shell(host)
 
 
 app.add_typer(faults, name="fault")

@@ -47,7 +47,7 @@ def _read(session: Session, host: str | None, follow: bool, tail: int, only: str
 
     target = stack(session)
     hosts = target.hosts if host is None else (target.cluster.host(host).name,)
-    with fleet(target, lambda event: None, hosts) as opened:
+    with fleet(target, lambda event: None, hosts, ending=True) as opened:
         found = ours(opened, target.cluster.name, hosts, part_named(only))
         which = {
             f"{name} {one.name.removeprefix('sparkctl-')}": (name, one.name) for name in hosts for one in found[name]

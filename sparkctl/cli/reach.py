@@ -47,7 +47,7 @@ def stack(session: Session) -> Stack:
     if cluster.lab is not None:
         from sparkctl.lab import lab
 
-        lab.join()
+        lab.join(cluster.lab)
     endpoints = {host.name: _endpoint(host) for host in cluster.hosts}
     return Stack(cluster, hosts, endpoints, KnownHosts.for_cluster(cluster.name))
 
@@ -71,15 +71,28 @@ def _endpoint(host: Host) -> Endpoint:
     return Endpoint(host.name, host.address, ssh.port, ssh.user, ssh.identity_file, ssh.jump)
 
 
+class _Ending(Fleet):
+    """Ctrl-C ends what runs on the hosts, too: right for a command of the user's, wrong for half an installation."""
+
+    def close(self) -> None:
+        from sparkctl.ssh.connect import close_all
+        from sparkctl.ssh.connection import SshTransport
+
+        close_all([door for door in self.open.values() if isinstance(door, SshTransport)], cancel=True)
+
+
 @contextmanager
-def fleet(target: Stack, emit: Emit, hosts: tuple[str, ...] | None = None) -> Iterator[Fleet]:
-    """Open connections to `hosts` (default: those that `--hosts` means), all at once, and close them at the end."""
+def fleet(target: Stack, emit: Emit, hosts: tuple[str, ...] | None = None, *, ending: bool = False) -> Iterator[Fleet]:
+    """Open connections to `hosts` (default: those that `--hosts` means), all at once, and close them at the end.
+
+    With `ending`, Ctrl-C also ends the commands on the hosts.
+    """
     from sparkctl.ssh.connect import close_all, connect_all
 
     names = target.hosts if hosts is None else hosts
     doors = connect_all((target.endpoints[name] for name in names), target.known_hosts, others=target.endpoints)
     try:
-        yield Fleet(doors, emit)
+        yield (_Ending if ending else Fleet)(doors, emit)
     finally:
         close_all(doors.values())
 

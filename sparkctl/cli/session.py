@@ -89,10 +89,8 @@ class Session:
         with self._view() as view:
             try:
                 yield view
-            except KeyboardInterrupt as interrupt:
-                stopped = Interrupted(*interrupt.args)
-                stopped.state = _left(view.board)
-                raise stopped from None
+            except KeyboardInterrupt:
+                raise Interrupted(_left(view.board)) from None
 
     def _view(self) -> Any:
         if self.json and not self.options.verbose:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sparkctl.cli.app import EPILOG, new_app
 from sparkctl.cli.session import Session
+
+if TYPE_CHECKING:
+    from sparkctl.cli.reach import Stack
+    from sparkctl.ssh.trust import TrustItem
 
 app = new_app()
 
@@ -55,7 +60,10 @@ def _pin(session: Session) -> int:
         out.lines(trust_lines(items, limit=out.width, color=out.color))
     pinned: tuple[Any, ...] = ()
     if new and not session.options.dry_run:
-        session.confirm(f"pinning {'this key' if len(new) == 1 else f'these {len(new)} keys'}")
+        if _vouched(target, new):
+            session.say("these are the keys that the lab made")
+        else:
+            session.confirm(f"pinning {'this key' if len(new) == 1 else f'these {len(new)} keys'}")
         pinned = keys.pin(new, target.known_hosts)
         session.say(f"pinned {len(pinned)} in {target.known_hosts.path}")
     value = trust_json(items, pinned)
@@ -64,3 +72,10 @@ def _pin(session: Session) -> int:
         return refusals[0].exit_code
     session.answer(value, [])
     return 0
+
+
+def _vouched(target: Stack, new: Sequence[TrustItem]) -> bool:
+    """Whether the lab itself, past its network, says that it made these very keys."""
+    from sparkctl.cli.lab_keys import made_by_the_lab
+
+    return target.cluster.lab is not None and made_by_the_lab({item.host: item.key for item in new})

@@ -9,14 +9,14 @@ from sparkctl.converge.plan import Item, Plan, Verdict
 from sparkctl.converge.report import Report
 from sparkctl.ui.columns import Cell, Row, columns, wrap
 from sparkctl.ui.plain import OUTCOME_STYLE
-from sparkctl.ui.text import clean, duration, paint, plural
+from sparkctl.ui.text import clean, clean_lines, duration, paint, plural
 
 SIGNS = {
     Verdict.CHANGE: Cell("~", "yellow"),
     Verdict.UNKNOWN: Cell("?", "cyan"),
     Verdict.FAILED: Cell("!", "bad"),
-    Verdict.UNREACHABLE: Cell("!", "bad"),
 }
+"""What a plan shows, and by which sign. A host that is unreachable is one error beside the plan, not one a step."""
 
 
 def plan_lines(plan: Plan, *, commands: bool, limit: int | None, color: bool) -> list[str]:
@@ -24,7 +24,7 @@ def plan_lines(plan: Plan, *, commands: bool, limit: int | None, color: bool) ->
     commands, one to one what a run sends."""
     lines: list[str] = []
     for phase in dict.fromkeys(item.phase for item in plan.items):
-        groups = _alike(item for item in plan.items if item.phase == phase and item.verdict is not Verdict.OK)
+        groups = _alike(item for item in plan.items if item.phase == phase and item.verdict in SIGNS)
         if not groups:
             continue
         lines.append(paint(clean(phase), "bold", color))
@@ -98,11 +98,11 @@ def _item_rows(items: Sequence[Item], commands: bool) -> list[Row]:
     said = [str(change).replace(" -> ", " → ") for change in first.diff.changes] or [first.reason]
     if first.verdict is Verdict.UNKNOWN:
         said = [f"unknown ({first.reason})"]
-    elif first.verdict in (Verdict.FAILED, Verdict.UNREACHABLE):
+    elif first.verdict is Verdict.FAILED:
         said = [first.reason, *([f"fix: {first.hint}"] if first.hint else [])]
     lines = [Cell(line) for line in said]
     if commands:
-        lines += [Cell(f"$ {action}", "dim") for action in first.actions]
+        lines += [Cell(line, "dim") for action in first.actions for line in clean_lines(f"$ {action}")]
     names = ", ".join(item.host for item in items)
     start: Row = (SIGNS[first.verdict], names, first.key, lines[0])
     return [start, *(("", "", "", line) for line in lines[1:])]

@@ -34,7 +34,7 @@ TABLE: list[tuple[BaseException, int]] = [
     (FileNotFoundError(errno.ENOENT, "No such file"), 70),
     (RecursionError(), 70),
     (KeyboardInterrupt(), 130),
-    (Interrupted("SIGTERM"), 130),
+    (Interrupted("half"), 130),
     (BrokenPipeError(), 0),
 ]
 
@@ -106,8 +106,7 @@ def test_secrets_of_the_environment_are_not_in_a_trace() -> None:
 
 
 def test_an_interrupted_run_says_what_it_left(capfd: pytest.CaptureFixture[str]) -> None:
-    stopped = Interrupted()
-    stopped.state = "during package.docker on spark-1"
+    stopped = Interrupted("during package.docker on spark-1")
     assert guarded(["bootstrap", "-i", "lab"], _raise(stopped)) == 130
     assert capfd.readouterr().err.splitlines() == [
         "error: interrupted: during package.docker on spark-1",

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from unittest.mock import patch
 import pytest
 
 from sparkctl.cli.main import main
-from tests.support.sshd import WHY_NOT, Farm
+from tests.support.sshd import WHY_NOT, Farm, eventually, marked_processes
 
 DOCKER = """#!/bin/sh
 case "$1" in
@@ -229,3 +230,23 @@ def test_inventory_show_holds_every_default(trusted: Place) -> None:
     code, said = trusted.json("inventory", "show")
     assert code == 0 and said["schema"] == "sparkctl.inventory-show/v1"
     assert "9000" in trusted.type("inventory", "show").stdout
+
+
+def test_ctrl_c_ends_a_command_at_once_with_a_sentence(trusted: Place) -> None:
+    argv = [sys.executable, "-m", "sparkctl", "-i", str(trusted.folder / "loop.yml"), "exec", "--"]
+    env = {**trusted.env, "PYTHONPATH": str(Path(__file__).parents[2])}
+    mark = "sparkctl-test-marker"
+    script = f"echo begun; sleep 60; : {mark}"
+    with subprocess.Popen(
+        [*argv, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.readline()
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        child.wait(timeout=20)
+        said = child.stderr.read()
+    assert (child.returncode, time.monotonic() - began < 5) == (130, True), said
+    assert said.startswith("error: interrupted: ")
+    assert len(said.splitlines()) == 2, said
+    assert eventually(lambda: not marked_processes(mark)), "it goes on on a host"
