@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkctl.lab.image.build import BUILT, REQUIRED_TOOLS, build
-from sparkctl.lab.image.fetch import fetch
+from sparkctl.lab.image.building import BUILT, REQUIRED_TOOLS, build
+from sparkctl.lab.image.fetching import fetch
 from sparkctl.lab.image.layout import Blob, OciLayout
-from sparkctl.lab.image.push import push
+from sparkctl.lab.image.pushing import push
 
 __all__ = ["BUILT", "REQUIRED_TOOLS", "Blob", "OciLayout", "build", "fetch", "push"]

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from sparkctl.errors import SparkctlError, StepFailed
-from sparkctl.lab.image.build import BUILT, build, cached
-from sparkctl.lab.image.push import push
+from sparkctl.lab.image.building import BUILT, build, cached
+from sparkctl.lab.image.pushing import push
 
 
 class LineProgress:

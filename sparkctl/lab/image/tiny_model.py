@@ -18,6 +18,7 @@ import random
 import struct
 from array import array
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -194,6 +195,7 @@ def _config() -> dict[str, object]:
     }
 
 
+@cache
 def files() -> dict[str, bytes]:
     """The model's directory: file name to content, the same on every machine."""
     ids, _ = vocabulary()
@@ -226,8 +228,9 @@ def write_hub(hub: Path, content: dict[str, bytes]) -> None:
     revision = hashlib.sha1(b"".join(content[name] for name in sorted(content)), usedforsecurity=False).hexdigest()
     root = hub / f"models--{NAME.replace('/', '--')}"
     snapshot = root / "snapshots" / revision
-    for directory in (root / "refs", root / "blobs", snapshot):
+    for directory in (hub, root, root / "refs", root / "blobs", snapshot.parent, snapshot):
         directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o755)
     for name, data in content.items():
         blob = hashlib.sha256(data).hexdigest()
         _readable(root / "blobs" / blob, data)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkctl.errors import StepFailed
 from sparkctl.lab.image import recipe, tiny_model
-from sparkctl.lab.image.build import cached, hub_of, locked, store_of
+from sparkctl.lab.image.building import cached, hub_of, locked, store_of
 from sparkctl.lab.image.layout import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -40,7 +40,7 @@ _MIB = 1 << 20
 _AT_ONCE = 3
 """Layers fetched side by side, as docker does."""
 _REFERENCE = re.compile(
-    r"(?P<path>[A-Za-z0-9][A-Za-z0-9._:/-]*?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(?P<path>[A-Za-z0-9](?:[A-Za-z0-9._:/-]*?[A-Za-z0-9])?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 
 
@@ -55,8 +55,8 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Reference:
         """As docker reads it: without a registry it is Docker Hub's. Raises StepFailed."""
-        match = _REFERENCE.fullmatch(text)
-        if match is None or len(text) > 500:
+        match = _REFERENCE.fullmatch(text) if len(text) <= 500 else None
+        if match is None:
             raise StepFailed(
                 f"fetching the lab's image: {text[:100]!r} is no image reference", hint="REGISTRY/NAME:TAG"
             )
