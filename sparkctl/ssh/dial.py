@@ -240,8 +240,8 @@ def _handshake_failure(to: Resolved, head: bytes, error: Exception, seconds: flo
     if greeting == 0 or (greeting > 0 and head[greeting - 1 : greeting] == b"\n"):
         if isinstance(error, IncompatiblePeer):
             return faults.no_agreement(to, str(error))
-        return faults.broken_exchange(to, silent=seconds >= faults.BANNER_SECONDS - 0.5)
-    if not head and seconds >= faults.BANNER_SECONDS - 0.5:
+        return faults.broken_exchange(to, silent=seconds >= 0.9 * faults.BANNER_SECONDS)
+    if not head and seconds >= 0.9 * faults.BANNER_SECONDS:
         return faults.no_banner(to)
     if not head or head.startswith((b"Exceeded MaxStartups", b"Not allowed at this time")):
         return faults.dropped(to, head)

@@ -235,9 +235,8 @@ def test_a_certificate_beside_the_key_is_offered(farm: Farm, tmp_path: Path) -> 
     trusted = farm.folder / "ca.pub"
     trusted.write_text((tmp_path / "ca.pub").read_text())
     server = farm.start("certified", f"TrustedUserCAKeys {trusted}")
-    door = SshTransport(
-        replace(server.endpoint, identity_file=str(tmp_path / "id")), farm.known_hosts(server, name="ca")
-    )
+    endpoint = replace(server.endpoint, identity_file=str(tmp_path / "id"))
+    door = SshTransport(endpoint, farm.known_hosts(server, name="ca"))
     door.connect()
     door.close()
     assert "ED25519-CERT" in server.log

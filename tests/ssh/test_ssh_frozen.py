@@ -66,10 +66,10 @@ def _act(case: Case, door: SshTransport, server: Sshd) -> None:
 @pytest.fixture(scope="module")
 def seen(farm: Farm) -> Iterator[dict[str, Seen]]:
     """What each case came to; they all run at once, with a connect to a frozen listener beside them."""
-    quicker = pytest.MonkeyPatch()  # half the time: that the real one is below ten seconds is a matter of arithmetic
-    quicker.setattr(watchdog, "PERIOD", watchdog.PERIOD / 2)
-    quicker.setattr(watchdog, "DEAD", watchdog.DEAD / 2)
-    quicker.setattr(faults, "BANNER_SECONDS", 4.0)
+    quicker = pytest.MonkeyPatch()  # a quarter of the time; below ten seconds is then a matter of arithmetic
+    quicker.setattr(watchdog, "PERIOD", watchdog.PERIOD / 4)
+    quicker.setattr(watchdog, "DEAD", watchdog.DEAD / 4)
+    quicker.setattr(faults, "BANNER_SECONDS", 2.0)
     todo, servers, threads = cases(), [], []
     for name, case in todo.items():
         server = farm.start(name.replace(" ", "-"))
@@ -114,24 +114,24 @@ def test_a_frozen_host_is_noticed_within_ten_seconds() -> None:
 @pytest.mark.parametrize("case", ["mid-command", "mid-output", "large stdin"])
 def test_what_was_sent_has_an_unknown_outcome(seen: dict[str, Seen], case: str) -> None:
     one = seen[case]
-    assert 0 < one.seconds < 6
+    assert 0 < one.seconds < 5
     assert one.error is None
     assert one.result is not None
     assert one.result.code is None
-    assert "the connection is lost: it has not answered for 3 s" in one.result.stderr
+    assert "the connection is lost: it has not answered for 2 s" in one.result.stderr
 
 
 def test_what_was_not_sent_is_an_error(seen: dict[str, Seen]) -> None:
     one = seen["opening a channel"]
-    assert 0 < one.seconds < 6
+    assert 0 < one.seconds < 5
     assert isinstance(one.error, UnreachableError)
-    assert "has not answered for 3 s" in one.error.message
+    assert "has not answered for 2 s" in one.error.message
 
 
 def test_an_sshd_that_never_says_its_banner(seen: dict[str, Seen]) -> None:
     one = seen["no banner"]
-    assert 0 < one.seconds < 6
-    assert "no SSH banner came within 4 s" in str(one.error)
+    assert 0 < one.seconds < 5
+    assert "no SSH banner came within 2 s" in str(one.error)
 
 
 def test_a_slow_command_on_a_live_host_is_left_alone(door: SshTransport, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,8 @@ def outcome(farm: Farm, sshd: Sshd, limit: int, silent: bool) -> tuple[SparkctlE
 
 @pytest.mark.parametrize("silent", [False, True], ids=["closed", "silent"])
 def test_a_handshake_that_ends_anywhere(farm: Farm, sshd: Sshd, monkeypatch: pytest.MonkeyPatch, silent: bool) -> None:
-    monkeypatch.setattr(faults, "BANNER_SECONDS", 0.8)
-    monkeypatch.setattr(faults, "AUTH_SECONDS", 0.8)
+    monkeypatch.setattr(faults, "BANNER_SECONDS", 0.5)
+    monkeypatch.setattr(faults, "AUTH_SECONDS", 0.5)
     monkeypatch.setattr(dial, "ATTEMPTS", 1)
 
     def work(place: int) -> tuple[SparkctlError | None, float]:
