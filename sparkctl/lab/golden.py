@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,10 +79,10 @@ def find(where: Places, wanted: str | None = None) -> Golden | None:
     return Golden(home / "root", home / "debs", home.name) if (home / "root").is_dir() else None
 
 
-def ensure(where: Places, progress: Progress) -> Golden:
+def ensure(where: Places, progress: Progress, stop: threading.Event | None = None) -> Golden:
     """The golden root from the cache, or made now; an interrupted making leaves nothing that counts.
 
-    Raises StepFailed with what mmdebstrap said.
+    `stop`, set by another thread, gives up. Raises StepFailed with what mmdebstrap said.
     """
     if found := find(where):
         return found
@@ -92,7 +93,7 @@ def ensure(where: Places, progress: Progress) -> Golden:
     part = shelf / ".part"
     root, debs = part / "root", part / "debs"
     debs.mkdir(parents=True)
-    _make_root(root, debs, progress)
+    _make_root(root, debs, progress, stop or threading.Event())
     spark_root.finish(root)
     part.rename(shelf / digest())
     made = find(where)
@@ -101,7 +102,7 @@ def ensure(where: Places, progress: Progress) -> Golden:
     return made
 
 
-def _make_root(root: Path, debs: Path, progress: Progress) -> None:
+def _make_root(root: Path, debs: Path, progress: Progress, stop: threading.Event) -> None:
     run = debian.bootstrap(SUITE, root, PACKAGES, debs.parent / "apt.conf", [_fetching_hook(debs)])
     with tempfile.TemporaryFile() as said:
         try:
@@ -112,7 +113,7 @@ def _make_root(root: Path, debs: Path, progress: Progress) -> None:
             assert child.stdin is not None
             child.stdin.write(run.stdin)
             child.stdin.close()
-            _watch(child, root, progress)
+            _watch(child, root, progress, stop)
         except BaseException:
             _end(child)
             raise
@@ -125,7 +126,7 @@ def _make_root(root: Path, debs: Path, progress: Progress) -> None:
             )
 
 
-def _watch(child: subprocess.Popen[bytes], root: Path, progress: Progress) -> None:
+def _watch(child: subprocess.Popen[bytes], root: Path, progress: Progress, stop: threading.Event) -> None:
     """Count packages as they arrive and as they are unpacked, until mmdebstrap ends."""
     title, deadline, best = "Debian for the virtual Sparks", time.monotonic() + _TIMEOUT, 0.0
     while child.poll() is None:
@@ -138,7 +139,8 @@ def _watch(child: subprocess.Popen[bytes], root: Path, progress: Progress) -> No
         best = max(done, best)
         if time.monotonic() > deadline:
             raise StepFailed(f"making the golden root: no end after {_TIMEOUT:.0f} s", hint="run it again")
-        time.sleep(0.3)
+        if stop.wait(0.3):
+            raise StepFailed("making the golden root: given up", hint="run it again")
     if child.returncode == 0:
         progress.step(title, _ROUGHLY, _ROUGHLY, "packages")
 

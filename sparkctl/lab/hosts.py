@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 from sparkctl.errors import StepFailed, UsageError
-from sparkctl.lab import addresses, cgroups, chassis, keys, namespaces, network, places, spark_root
+from sparkctl.lab import addresses, cgroups, chassis, disk, keys, namespaces, network, places, spark_root
 from sparkctl.lab.golden import Golden
 from sparkctl.lab.outer import call, succeeds, tail
 from sparkctl.lab.places import Places
@@ -31,8 +31,9 @@ def rack(where: Places, golden: Golden, host: str, index: int) -> None:
     directory = where.host(host)
     if (directory / "racked").exists():
         return
-    for part in ("upper", "work", "root", "docker", "containerd"):
+    for part in ("upper", "work", "root"):
         (directory / part).mkdir(parents=True, exist_ok=True)
+    disk.furnish(where, host)
     etc = directory / "upper" / "etc"
     (etc / "ssh").mkdir(parents=True, exist_ok=True)
     (etc / "docker/certs.d" / addresses.REGISTRY_NAME).mkdir(parents=True, exist_ok=True)

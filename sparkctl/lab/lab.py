@@ -9,21 +9,21 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from sparkctl.errors import LockedError, StepFailed, UsageError
 from sparkctl.lab import (
     addresses,
     aptsource,
-    cgroups,
+    assembly,
     golden,
     hosts,
     inventory,
     keys,
+    look,
     machine,
     namespaces,
     network,
@@ -39,9 +39,6 @@ from sparkctl.lab.outer import call
 from sparkctl.lab.places import Places
 from sparkctl.lab.progress import Progress, Silent
 from sparkctl.lab.record import CableStatus, HostStatus, LabStatus, Record
-
-if TYPE_CHECKING:
-    from sparkctl.lab.image import OciLayout
 
 __all__ = ["CableStatus", "HostStatus", "LabStatus", "down", "join", "status", "up"]
 
@@ -62,11 +59,11 @@ def up(nodes: int, *, yes: bool = False, image: str | None = None, progress: Pro
     seen = machine.kernel()
     machine.check_kernel(seen)
     with _locked(Places()):
-        where, plan = _plan(nodes, image, seen)
+        where, plan = assembly.decide(nodes, image, seen)
         started = time.monotonic()
-        root, layout = _materials(where, plan, progress)
+        root, layout = assembly.materials(where, plan, progress)
         plan = replace(plan, golden=root.digest)
-        _ground(where, plan)
+        assembly.ground(where, plan)
         served = aptsource.ensure(where, root, nfs.Mode(plan.nfs))
         services.start(where, root, served)
         names = [hosts.name(index) for index in range(plan.nodes)]
@@ -76,13 +73,13 @@ def up(nodes: int, *, yes: bool = False, image: str | None = None, progress: Pro
         progress.step("booting the virtual Sparks", 0, len(names), "hosts")
         for host in names:
             hosts.power_on(where, root, host)
-        digest = _push(where, layout, progress)
+        digest = assembly.push(where, layout, progress)
         for index, host in enumerate(names):
             hosts.wait_up(where, host, index)
             progress.step("booting the virtual Sparks", index + 1, len(names), "hosts")
         keys.write(where.inventory, inventory.text(plan.nodes, where.ssh_key).encode(), 0o644)
         replace(plan, digest=digest, seconds=plan.seconds or time.monotonic() - started).save(where)
-    return _running_status()
+    return look.look(*_running())
 
 
 def down(*, purge: bool = False, progress: Progress | None = None) -> None:
@@ -106,7 +103,8 @@ def down(*, purge: bool = False, progress: Progress | None = None) -> None:
 
 def status() -> LabStatus | None:
     """The running lab, or None."""
-    return _running_status() if record.load() else None
+    found = record.load()
+    return look.look(*found) if found else None
 
 
 def inventory_path() -> Path | None:
@@ -241,86 +239,3 @@ def _golden(where: Places) -> Golden:
     if found is None:
         raise StepFailed("the running lab's golden root is gone from the cache", hint="sparkctl lab down")
     return found
-
-
-def _plan(nodes: int, image: str | None, seen: machine.Kernel) -> tuple[Places, Record]:
-    """The lab that runs, with what is asked for now; or a new one, once the remains of a crashed one are gone."""
-    found = record.load()
-    if found is None:
-        where = Places()
-        machine.check_room(where.cache)
-        teardown.take_down(where)
-        mode = nfs.choose(seen).value
-        return where, Record(nodes, golden.digest(), str(where.cache), mode, time.time(), image)
-    where, now = found
-    if nodes < now.nodes:
-        raise UsageError(f"starting a lab of {nodes} hosts: one of {now.nodes} runs", hint="sparkctl lab down")
-    return where, replace(now, nodes=nodes, image=image or now.image)
-
-
-def _materials(where: Places, plan: Record, progress: Progress) -> tuple[Golden, OciLayout]:
-    """Golden root and image, from the cache or made side by side."""
-    from sparkctl.lab import image
-
-    def take_image() -> OciLayout:
-        if plan.image:
-            return image.fetch(plan.image, where.cache, progress)
-        return image.build(where.cache, progress)
-
-    with ThreadPoolExecutor(2, thread_name_prefix="lab") as pool:
-        layout = pool.submit(take_image)
-        root = golden.find(where, plan.golden) or golden.ensure(where, progress)
-        return root, layout.result()
-
-
-def _ground(where: Places, plan: Record) -> None:
-    """Everything the hosts stand on: run directory, cgroup, keys, networks."""
-    where.run.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if not os.path.ismount(where.run):
-        options = "size=75%,mode=0755,nosuid"
-        call(["mount", "-t", "tmpfs", "-o", options, "sparkctl-lab", where.run], doing="mounting the lab's directory")
-    plan.save(where)
-    cgroups.prepare(where)
-    keys.make(where)
-    names = tuple(hosts.name(index) for index in range(plan.nodes))
-    new = wiring.extend(network.read(where), names) if where.wiring.exists() else wiring.wire(names)
-    network.lay(where, new)
-
-
-def _push(where: Places, layout: OciLayout, progress: Progress) -> str:
-    from sparkctl.lab import image
-
-    def work() -> str:
-        return image.push(layout, registry=f"{addresses.SERVICES}:443", ca=where.ca, progress=progress)
-
-    return namespaces.within(places.CONTROLLER, work)
-
-
-def _running_status() -> LabStatus:
-    where, now = _running()
-    names = [hosts.name(index) for index in range(now.nodes)]
-    with ThreadPoolExecutor(max(len(names), 1)) as pool:
-        states = list(pool.map(lambda index: hosts.state(where, names[index], index), range(len(names))))
-    seen = [HostStatus(name, addresses.management(index), states[index]) for index, name in enumerate(names)]
-    plugged = network.read(where) if where.wiring.exists() else wiring.wire(tuple(names))
-    cables = tuple(
-        CableStatus(cable.name, cable.ends, tuple(end for end in cable.ends if end in plugged.cut))
-        for cable in plugged.cables
-    )
-    complete = where.inventory.exists()
-    answering = complete and services.answers(services.REGISTRY)
-    return LabStatus(
-        state="starting" if not complete else "up" if set(states) == {"up"} and answering else "degraded",
-        hosts=tuple(seen),
-        cables=cables,
-        registry=f"https://{addresses.REGISTRY_NAME} ({'answers' if answering else 'does not answer'})",
-        image=now.digest,
-        since=now.since,
-        inventory=str(where.inventory),
-        stand_ins=_stand_ins(now),
-    )
-
-
-def _stand_ins(now: Record) -> tuple[str, ...]:
-    standing = ("GPU: nvidia-smi and the container hook", "RDMA: none", "image: vLLM and Ray on CPU, served as nvcr.io")
-    return (*standing, *(("NFS: ganesha and a FUSE client",) if now.nfs == nfs.Mode.STAND_IN.value else ()))

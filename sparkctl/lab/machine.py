@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkctl.errors import StepFailed, UsageError
+from sparkctl.lab.disk import free_space
 from sparkctl.lab.outer import call, succeeds, tail
 from sparkctl.lab.progress import Progress
 
@@ -24,6 +25,7 @@ PROGRAMS = {
     "tar": "tar",
     "zstd": "zstd",
     "strip": "binutils",
+    "mkfs.ext4": "e2fsprogs",
 }
 """Program to Debian package (Ubuntu's are called the same): golden root, hosts, network, and the image build."""
 KEYRING = (Path("/usr/share/keyrings/debian-archive-keyring.gpg"), "debian-archive-keyring")
@@ -130,10 +132,9 @@ def install(packages: list[str], *, yes: bool, progress: Progress) -> None:
 
 def check_room(cache: Path) -> None:
     """Raises StepFailed where the disk under the cache is too full for a first run."""
-    there = next(directory for directory in (cache, *cache.parents) if directory.exists())
-    free = shutil.disk_usage(there).free / 2**30
+    free = free_space(cache)
     if free < _ROOM and not (cache / "golden").exists():
         raise StepFailed(
-            f"checking this machine for the lab: {free:.1f} GiB free at {there}, a first run needs {_ROOM:.0f}",
+            f"checking this machine for the lab: {free:.1f} GiB free for {cache}, a first run needs {_ROOM:.0f}",
             hint="free some space, or put the cache elsewhere with XDG_CACHE_HOME",
         )

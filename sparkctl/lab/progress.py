@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 
@@ -21,3 +22,15 @@ class Silent:
 
     def step(self, title: str, done: float | None = None, total: float | None = None, unit: str = "") -> None:
         return
+
+
+class Shared:
+    """A `Progress` that several threads may tell at once."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def step(self, title: str, done: float | None = None, total: float | None = None, unit: str = "") -> None:
+        with self._lock:
+            self._progress.step(title, done, total, unit)

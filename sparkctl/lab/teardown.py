@@ -18,7 +18,7 @@ def take_down(where: Places) -> None:
         cgroups.kill(where.cgroup)
         _remove_cgroup(where)
     network.remove()
-    for mount in reversed(mounts_below(where.run)):
+    for mount in [*reversed(mounts_below(where.disk)), *reversed(mounts_below(where.run))]:
         _unmount(mount)
     for directory in (where.run, where.disk):
         if directory.exists():

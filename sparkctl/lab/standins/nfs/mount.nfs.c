@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EX_USAGE = 1, EX_FAIL = 32, MOST_GROUPS = 16 /* RFC 5531, AUTH_SYS */, TEXT = 1024 };
@@ -33,6 +34,7 @@ struct options {
     int timeo;   /* tenths of a second */
     int retrans; /* how often a request is repeated before `soft` gives up */
     int attributes; /* seconds that attributes may be cached */
+    int retry; /* minutes for which the mount itself is tried, as nfs(5) has it for a mount in the foreground */
     char fuse[TEXT];
 };
 
@@ -42,7 +44,7 @@ struct handle {
 };
 
 static struct nfs_context *server;
-static struct options wanted = {0, 600, 2, 1, ""};
+static struct options wanted = {0, 600, 2, 1, 2, ""};
 
 /* ---- who asks ---------------------------------------------------------------------------------------------------- */
 
@@ -437,7 +439,7 @@ static int take(char *option)
                                            "_netdev", "nofail", "fg", "bg", "intr", "nointr", "lock", "nolock", "tcp",
                                            "ac", "cto", "nocto", "acl", "noacl", "rdirplus", "nordirplus", "resvport",
                                            "noresvport", "sharecache", "nosharecache", "remount", NULL};
-    static const char *const harmless_values[] = {"rsize", "wsize", "proto", "mountproto", "sec", "retry", "nconnect",
+    static const char *const harmless_values[] = {"rsize", "wsize", "proto", "mountproto", "sec", "nconnect",
                                                   "acregmin", "acregmax", "acdirmin", "acdirmax", "lookupcache",
                                                   "local_lock", "namlen", "clientaddr", "addr", "mountaddr", "mounthost",
                                                   "fsc", "comment", "port", "mountport", "minorversion", "max_connect", NULL};
@@ -463,6 +465,8 @@ static int take(char *option)
         wanted.timeo = atoi(value);
     else if (strcmp(option, "retrans") == 0)
         wanted.retrans = atoi(value);
+    else if (strcmp(option, "retry") == 0)
+        wanted.retry = atoi(value);
     else if (strcmp(option, "actimeo") == 0)
         wanted.attributes = atoi(value);
     else if (strcmp(option, "vers") == 0 || strcmp(option, "nfsvers") == 0)
@@ -506,6 +510,21 @@ static int knock(const char *host)
         getsockopt(door.fd, SOL_SOCKET, SO_ERROR, &error, &size);
     close(door.fd);
     freeaddrinfo(found);
+    return error;
+}
+
+/* A server that is still booting is waited for; these are the errors that nfs-utils calls temporary. */
+static int knock_until(const char *host, time_t deadline)
+{
+    int error, pause = 1;
+
+    while ((error = knock(host)) == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH) {
+        if (time(NULL) + pause > deadline)
+            break;
+        sleep((unsigned)pause);
+        if (pause < 10)
+            pause *= 2;
+    }
     return error;
 }
 
@@ -554,7 +573,7 @@ int main(int count, char **words)
     nfs_set_gid(server, 0);
     nfs_set_autoreconnect(server, 3);
     nfs_set_timeout(server, 10000); /* of the mount itself */
-    result = knock(host);
+    result = knock_until(host, time(NULL) + 60 * wanted.retry);
     if (result == ENOENT) {
         fprintf(stderr, "mount.nfs: Failed to resolve server %s: Name or service not known\n", host);
         return EX_FAIL;
