@@ -104,11 +104,11 @@ class SshTransport:
         return self._result(command, job, on_line)
 
     def run_script(
-        self, text: str, *, timeout: float = 60.0, sudo: bool = False, on_line: LineSink | None = None
+        self, script: str, *, timeout: float = 60.0, sudo: bool = False, on_line: LineSink | None = None
     ) -> Result:
         """Run a shell script of ours, whole or not at all; its stdin is empty, its argv shows in no process list."""
-        command = Command(("sh", "-s"), sudo, text.encode("utf-8", "surrogateescape"), timeout)
-        return self._result(command, Job(text, None, timeout, self._sudo(sudo)), on_line)
+        command = Command(("sh", "-s"), sudo, script.encode("utf-8", "surrogateescape"), timeout)
+        return self._result(command, Job(script, None, timeout, self._sudo(sudo)), on_line)
 
     def put(self, put: Put) -> Result:
         """Write a file whole or not at all; a `Result` that is not ok means that the old file is still there."""
