@@ -11,7 +11,7 @@ from sparkctl.ssh.sudo import SudoProblem, refine, sudo_failure, sudo_problem
 from tests.ssh.conftest import Connect
 from tests.support.sshd import Farm
 
-# Recorded with LC_ALL=C from sudo 1.9.13p3 (Debian 12), or read in its source and that of sudo-rs.
+# Recorded with LC_ALL=C from sudo 1.9.13p3 (Debian 12); the other versions and sudo-rs from knowledge of their wording.
 RECORDED = [
     ("env: 'sudo': No such file or directory", SudoProblem.MISSING),
     ("env: sudo: No such file or directory", SudoProblem.MISSING),
