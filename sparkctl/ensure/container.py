@@ -185,7 +185,7 @@ class ContainerRunning:
         if found.image_id != seen.image_id:
             changes.append(Change("content of the image", _short(found.image_id), _short(seen.image_id)))
         if found.labels.get(SPEC) != self.spec.digest:
-            named = differences(_asked(found), self.spec.asked())
+            named = differences(found.asked, self.spec.asked())
             changes += named or (Change("order of the arguments", "another", "as asked"),)
         if changes:
             changes += [Change(along.name, along.described, "absent") for along in self._along(seen)]
@@ -260,14 +260,6 @@ def _foreign(found: Container, cluster: str) -> Diff:
     whose = f"belongs to the cluster {found.cluster}" if found.cluster else "was not started by sparkctl"
     hint = f"sparkctl -i {found.cluster} down" if found.cluster else f"docker inspect {found.name}"
     return Diff(refuse=f"a container called {found.name} is there already and {whose}, not to {cluster}", hint=hint)
-
-
-def _asked(found: Container) -> dict[str, str]:
-    try:
-        asked = json.loads(found.labels.get(ASKED, "{}"))
-    except ValueError:
-        return {}
-    return {str(name): str(value) for name, value in asked.items()} if isinstance(asked, dict) else {}
 
 
 def _short(digest: str) -> str:

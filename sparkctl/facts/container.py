@@ -55,6 +55,15 @@ class Container:
         return self.labels.get(ROLE)
 
     @property
+    def asked(self) -> dict[str, str]:
+        """What it was started for, by its label; empty where somebody else wrote the label."""
+        try:
+            found = json.loads(self.labels.get(ASKED, "{}"))
+        except ValueError:
+            return {}
+        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+    @property
     def incarnation(self) -> str:
         """Names this very run of the container: `docker restart` keeps the id."""
         return f"{self.id[:12]} started {self.started_at}"

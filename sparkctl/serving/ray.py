@@ -43,16 +43,15 @@ def address_of(cluster: Cluster) -> str:
 def addresses(cluster: Cluster) -> dict[str, str]:
     """Host -> the address that Ray must know it by, the head's first.
 
-    Raises `ConfigError` where the nodes meet on the management network and a host is given by name: Ray wants addresses.
+    Raises `ConfigError` where the nodes meet on the management network and a host is given by name.
     """
     for host in cluster.hosts:
         try:
             IPv4Address(host.fabric_address)
         except ValueError:
             message = f"starting Ray on {host.name}: {host.fabric_address} is not an IPv4 address"
-            raise ConfigError(
-                message, host=host.name, hint="give it a fabric, or its IPv4 address as address"
-            ) from None
+            hint = "Ray knows nodes by address: give it a fabric, or its IPv4 address as address"
+            raise ConfigError(message, host=host.name, hint=hint) from None
     return {host.name: host.fabric_address for host in cluster.hosts}
 
 

@@ -12,7 +12,7 @@ from sparkctl.ensure import secret
 from sparkctl.facts.base import Fact, FactUnavailable, Output
 from sparkctl.serving.names import SERVE
 
-_SCRIPT = r"""
+SCRIPT = r"""
 import json, os, sys, time, urllib.error, urllib.request
 port, name, seconds, tokens, keyfile = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 prompts, began = sys.argv[6:], time.monotonic()
@@ -103,7 +103,7 @@ def answer(port: int, name: str, prompts: Sequence[str], *, key: bool = False, s
     keyfile = f"{secret.INSIDE}/{secret.API_KEY}" if key else ""
     arguments = (str(port), name, f"{seconds:g}", str(TOKENS), keyfile, *prompts)
     limit = ("timeout", "-k", "1", f"{seconds + 3:g}")
-    words = ("docker", "exec", SERVE, *limit, "python3", "-c", _SCRIPT, *arguments)
+    words = ("docker", "exec", SERVE, *limit, "python3", "-c", SCRIPT, *arguments)
     return Fact(f"answers of {name} on port {port}", shlex.join(words), _parse, timeout=seconds + 8)
 
 

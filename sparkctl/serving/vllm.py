@@ -30,6 +30,9 @@ NCCL_* and others, and so destroys theirs (sparkrun issue 135). $2: the file of 
 neither in an argv nor in `docker inspect`."""
 
 
+KEY, NO_KEY = "asked for", "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to serve. `model` is a hub id or an absolute path on the hosts; `arguments` (a recipe's) are mapped to flags
@@ -140,6 +143,6 @@ def serve_spec(cluster: Cluster, request: Request, incarnation: str, node: NodeS
         flags=(*FLAGS, "--volumes-from", RAY),
         user_flags=cluster.runtime.docker_args,
         env={**environment(cluster, cluster.head, node), **request.env, "RAY_ADDRESS": address_of(cluster)},
-        depends={"Ray": incarnation},
+        depends={"Ray": incarnation, "API key": KEY if key else NO_KEY},
         shown=vllm_words(cluster, request),
     )
