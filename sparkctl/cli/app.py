@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-EPILOG = "Options of every command (-i, --hosts, -o, --dry-run, -y, -v, ...): sparkctl --help"
+EPILOG = "All commands take -i, --hosts, -o, --dry-run, -y, -v, too: sparkctl --help"
 
 
 def new_app(summary: str = "", *, raw: bool = False) -> typer.Typer:

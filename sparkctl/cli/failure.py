@@ -77,8 +77,9 @@ def for_inventory(errors: Sequence[SparkctlError], inventory: str | None) -> lis
 
     if inventory is not None:
         for error in errors:
-            if error.hint and error.hint.startswith("sparkctl ") and " -i " not in error.hint:
-                error.hint = f"sparkctl -i {quote(inventory)} {error.hint.removeprefix('sparkctl ')}"
+            words = error.hint.split() if error.hint else []
+            if words[:1] == ["sparkctl"] and "-i" not in words and words[1:2] not in (["lab"], ["playbook"]):
+                error.hint = f"sparkctl -i {quote(inventory)} {' '.join(words[1:])}"
     return list(errors)
 
 
@@ -134,8 +135,8 @@ def _typer_error(argv: Sequence[str], error: Exception) -> SparkctlError | None:
     message = str(said()).strip()
     option = getattr(error, "option_name", None)
     if option and message.startswith("No such option"):
-        near = sorted(getattr(error, "possibilities", None) or ()) or [did_you_mean(option, LONG)]
-        words = [words[0], near[0]] if near[0] else words
+        near = did_you_mean(option, (*(getattr(error, "possibilities", None) or ()), *LONG))
+        words = [words[0], near] if near else words
         message = f"there is no option {option!r}"
     message = message[:1].lower() + message[1:].rstrip(".")
     return UsageError(f"reading the command line: {message}", hint=" ".join(words))

@@ -65,7 +65,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "lab",
                 "sparkctl.cli.lab",
                 "virtual Sparks on this machine",
-                ("up", "down", "status", "demo", "shell", "fault"),
+                (
+                    *("up", "down", "status", "demo", "shell", "fault"),
+                    *("kill", "power-on", "power-off", "cut", "mend", "freeze", "thaw"),
+                ),
             ),
         ),
     ),

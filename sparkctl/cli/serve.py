@@ -38,7 +38,7 @@ def serve(
 
     \b
     sparkctl serve --model gpt-oss-120b
-    sparkctl serve --model Qwen/Qwen3-32B --max-model-len 32768 -- --enable-prefix-caching
+    sparkctl serve --model Qwen/Qwen3-32B --tp 2 -- --enable-prefix-caching
     """
     from sparkctl.cli.request import Asked, recipe_of, request_of
     from sparkctl.flows.serve import serve as flow
