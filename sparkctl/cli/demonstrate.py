@@ -7,17 +7,28 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkctl.cli import demo
+from sparkctl.cli.failure import Interrupted
 from sparkctl.cli.session import Session
-from sparkctl.errors import StepFailed
+from sparkctl.errors import (
+    ConfigError,
+    LockedError,
+    PartlyDoneError,
+    SparkctlError,
+    StepFailed,
+    UnreachableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100
 """Columns of the picture."""
+PATIENCE = 20.0
+"""Seconds that an interrupted stage may take to clean up before it is told again."""
 
 
 def play(session: Session, stages: Sequence[demo.Stage], picture: Path | None) -> list[tuple[demo.Stage, float]]:
@@ -31,15 +42,19 @@ def play(session: Session, stages: Sequence[demo.Stage], picture: Path | None) -
             code = _run(session, stage, recorder)
             took.append((stage, time.monotonic() - began))
             if code:
-                raise StepFailed(
-                    f"playing the demo: `{stage}` ended with exit code {code}; the lab is left as it is",
-                    step=stage.title,
-                    hint="sparkctl lab demo",
-                )
+                raise _failure(stage, code)
         return took
     finally:
         if recorder is not None and picture is not None:
             picture.write_text(recorder.export_svg(title="sparkctl lab demo"), encoding="utf-8")
+
+
+def _failure(stage: demo.Stage, code: int) -> SparkctlError:
+    """The stage has told its error; what is left is to end with its exit code."""
+    known = (UsageError, ConfigError, UnreachableError, PartlyDoneError, LockedError)
+    kind: type[SparkctlError] = next((kind for kind in known if kind.exit_code == code), StepFailed)
+    message = f"playing the demo: `{stage}` ended with exit code {code}; the lab is left as it is"
+    return kind(message, step=stage.title, hint="sparkctl lab demo")
 
 
 def _run(session: Session, stage: demo.Stage, recorder: Console | None) -> int:
@@ -47,13 +62,29 @@ def _run(session: Session, stage: demo.Stage, recorder: Console | None) -> int:
     options = session.options
     colour = "always" if recorder is not None else options.color
     argv = [sys.executable, "-m", "sparkctl", "--color", colour, *["-v"] * options.verbose, *stage.words]
+    child: subprocess.Popen[Any]
     if recorder is None:
-        return subprocess.run(argv, stdout=sys.stderr if session.json else None, check=False).returncode
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            _tell(session, recorder, [line.rstrip("\n")])
-    return child.returncode
+        child = subprocess.Popen(argv, stdout=sys.stderr if session.json else None)
+    else:
+        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    try:
+        for line in child.stdout or ():
+            _tell(session, recorder, [str(line).rstrip("\n")])
+        return child.wait()
+    except KeyboardInterrupt as interrupt:
+        _let_end(child, told=not isinstance(interrupt, Interrupted))
+        raise Interrupted("the demo stopped in the middle; the lab is left as it is") from interrupt
+
+
+def _let_end(child: subprocess.Popen[Any], told: bool) -> None:
+    """Wait until the stage has cleaned up. Ctrl-C has told it too, for it shares our terminal; SIGTERM has not."""
+    if not told:
+        child.terminate()
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        child.wait()
 
 
 def _tell(session: Session, recorder: Console | None, lines: Sequence[str]) -> None:

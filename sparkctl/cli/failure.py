@@ -103,7 +103,8 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupted(argv: Sequence[str], interrupt: KeyboardInterrupt) -> int:
-    signal.signal(signal.SIGINT, lambda number, frame: os._exit(INTERRUPTED))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: os._exit(INTERRUPTED))
     state = getattr(interrupt, "state", None) or "nothing was left half done that running it again does not finish"
     report(argv, [Stopped(f"interrupted: {state}", hint=f"sparkctl {' '.join(argv)}")])
     sys.stdout.flush()

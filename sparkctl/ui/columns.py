@@ -77,10 +77,8 @@ def _lines(row: list[Cell], widths: list[int], limit: int | None, color: bool, i
         first, *more = wrap(last.text, limit - taken)
         return [start + paint(first, last.style, color), *(" " * taken + paint(m, last.style, color) for m in more)]
     below = indent + "    "
-    return [
-        *_stack(head, limit, color, indent),
-        *(below + paint(part, last.style, color) for part in wrap(last.text, limit - len(below))),
-    ]
+    rest = wrap(last.text, limit - len(below)) if last.text else []
+    return [*_stack(head, limit, color, indent), *(below + paint(part, last.style, color) for part in rest)]
 
 
 def _stack(head: list[Cell], limit: int, color: bool, indent: str) -> list[str]:
@@ -90,7 +88,7 @@ def _stack(head: list[Cell], limit: int, color: bool, indent: str) -> list[str]:
     for cell in head:
         if cells > len(indent) and cells + width(cell.text) > limit:
             lines.append(line.rstrip())
-            line, cells = indent, len(indent)
+            line, cells = indent + "    ", len(indent) + 4
         line += paint(cell.text, cell.style, color) + GAP
         cells += width(cell.text) + len(GAP)
     return [*lines, line.rstrip()] if any(cell.text for cell in head) else []

@@ -10,7 +10,7 @@ import pytest
 from sparkctl.cli import demo, demonstrate, overview
 from sparkctl.cli.options import Globals, hoist
 from sparkctl.cli.session import Session
-from sparkctl.errors import StepFailed
+from sparkctl.errors import UsageError
 
 
 def test_every_stage_and_every_next_step_is_a_command() -> None:
@@ -56,6 +56,6 @@ def test_a_picture_is_of_what_was_really_said(tmp_path: Path, capfd: pytest.Capt
 
 @pytest.mark.parametrize("picture", [False, True])
 def test_the_first_failure_ends_it(tmp_path: Path, picture: bool, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(StepFailed, match="exit code 2"):
+    with pytest.raises(UsageError, match="exit code 2"):
         _play([("nosuch",), ("--version",)], tmp_path, picture)
     assert "there is no command 'nosuch'" in "".join(capfd.readouterr())

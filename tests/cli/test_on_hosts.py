@@ -21,7 +21,7 @@ from unittest.mock import patch
 import pytest
 
 from sparkctl.cli.main import main
-from tests.support.sshd import WHY_NOT, Farm, eventually, marked_processes
+from tests.support.sshd import WHY_NOT, Farm, eventually, free_port, marked_processes
 
 DOCKER = """#!/bin/sh
 case "$1" in
@@ -250,3 +250,35 @@ def test_ctrl_c_ends_a_command_at_once_with_a_sentence(trusted: Place) -> None:
     assert said.startswith("error: interrupted: ")
     assert len(said.splitlines()) == 2, said
     assert eventually(lambda: not marked_processes(mark)), "it goes on on a host"
+
+
+def test_status_of_a_cluster_that_is_down_and_of_a_host_that_is_off(trusted: Place) -> None:
+    code, said = trusted.json("status")
+    assert (code, said["schema"], [host["name"] for host in said["hosts"]]) == (
+        0,
+        "sparkctl.status/v1",
+        ["spark-1", "spark-2"],
+    )
+    assert all(host["reachable"] for host in said["hosts"])
+    assert said["state"] in ("down", "degraded") and said["endpoint"] is None
+    off = trusted.farm.running[1]
+    off.freeze(listener=True)
+    try:
+        code, said = trusted.json("status")
+    finally:
+        off.thaw()
+    assert (code, [host["reachable"] for host in said["hosts"]]) == (4, [True, False])
+    assert said["error"]["host"] == "spark-2"
+    assert trusted.type("status", "--watch", "-o", "json").returncode == 2
+
+
+def test_smoke_where_nothing_is_served(trusted: Place) -> None:
+    done = trusted.type("smoke")
+    assert done.returncode == 1
+    assert "no model is served" in done.stderr and "serve --model" in done.stderr
+
+
+def test_smoke_of_what_is_not_there(trusted: Place) -> None:
+    code, said = trusted.json("smoke", "--url", f"http://127.0.0.1:{free_port()}")
+    assert (code, said["ok"], said["checks"][0]["name"]) == (1, False, "models")
+    assert "checks failed" in said["error"]["message"]
