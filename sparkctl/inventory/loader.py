@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from sparkctl.inventory.document import Document
 from sparkctl.inventory.problems import InventoryError, Problem, in_order
 from sparkctl.inventory.resolve import resolve
 from sparkctl.inventory.schema import InventoryModel
+from sparkctl.inventory.secrets import masked
 from sparkctl.inventory.strict_yaml import MAX_PROBLEMS
 from sparkctl.inventory.wording import Wording
 
@@ -51,8 +53,8 @@ def validated(model: type[M], document: Document, example: str) -> tuple[M | Non
 
 
 def bounded(problems: list[Problem]) -> list[Problem]:
-    """The first hundred, and how many more there are."""
-    found = list(in_order(problems))
+    """The first hundred, without secrets, and how many more there are."""
+    found = [replace(p, message=masked(p.message), hint=p.hint and masked(p.hint)) for p in in_order(problems)]
     left = len(found) - MAX_PROBLEMS
     if left <= 0:
         return found

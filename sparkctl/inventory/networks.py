@@ -29,7 +29,7 @@ def addresses(view: Seen) -> Iterator[Problem]:
 
 def networks(view: Seen) -> Iterator[Problem]:
     """Rails that reach nobody, and networks that overlap without being the same."""
-    if len(view.hosts) < 2:
+    if len(view.hosts) < 2 or not all(view.rails_of.values()):
         return
     members: dict[IPv4Network, set[str]] = defaultdict(set)
     for rail in view.rails:

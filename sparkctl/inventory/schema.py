@@ -31,6 +31,7 @@ MAX_MTU = 9216
 """What switches call jumbo (MikroTik CRS8xx, NVIDIA Spectrum); the ConnectX-7 itself goes a little further."""
 
 MAX_HOSTS = 64
+MAX_SHARES = 64
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Env = dict[Variable, EnvValue]
@@ -166,7 +167,7 @@ class InventoryModel(Strict):
     """The Sparks by name, 1 to 64."""
     ssh: SshModel = SshModel()
     fabric: FabricModel = FabricModel()
-    nfs: list[ShareModel] = Field(default_factory=list)
+    nfs: list[ShareModel] = Field(default_factory=list, max_length=MAX_SHARES)
     """Directories that one host shares with others."""
     runtime: RuntimeModel = RuntimeModel()
     serve: ServeModel = ServeModel()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 
+from sparkctl.ssh.command import MASK
+
 _NAMES = re.compile(
     r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|SECRET_KEY|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)$",
     re.IGNORECASE,
 )
-_ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)=.")
+# The look-behind keeps a long word from being tried from each of its letters.
+_ASSIGNED = re.compile(r"(?<![A-Za-z0-9_-])-*([A-Za-z_][A-Za-z0-9_-]*)=.")
+_GIVEN = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_-]*)=[^\s\]'\"]+")
 _VALUES = re.compile(
     # Tokens of Hugging Face, NVIDIA NGC, OpenAI and GitHub; a private key; a URL with a password in it.
     r"\bhf_[A-Za-z0-9]{20,}|\bnvapi-[A-Za-z0-9_-]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}"
@@ -24,6 +28,12 @@ def named_secret(name: str) -> bool:
 def looks_secret(text: str) -> bool:
     """Whether an argument or a value gives a secret away: `HF_TOKEN=...`, `--api-key=...`, `hf_...`."""
     return bool(_VALUES.search(text)) or any(named_secret(name) for name in _assigned_names(text))
+
+
+def masked(text: str) -> str:
+    """`text` without the values of secrets, for messages."""
+    text = _VALUES.sub(MASK, text)
+    return _GIVEN.sub(lambda m: f"{m[1]}={MASK}" if any(map(named_secret, (m[1], m[1][1:]))) else m[0], text)
 
 
 def _assigned_names(text: str) -> list[str]:

@@ -78,6 +78,7 @@ def seen(document: Document) -> Seen:
                 found.blind = True
             else:
                 found.rails.append(SeenRail(name, netdev, interface))
+    found.blind |= any(path[:1] == ("hosts",) and path[2:3] == ("fabric",) for path in document.refused)
     nfs = data.get("nfs")
     for index, item in enumerate(nfs if isinstance(nfs, list) else ()):
         found.shares.append(_share(index, mapping(item)))

@@ -149,6 +149,8 @@ class _Reader:
         if not self._wants_key():
             key = (self.stack[-1].key_mark if self.stack else None) or mark
             text = event.value if isinstance(event, yaml.ScalarEvent) else None
+            # Where nothing is written, the parser's mark is wherever the next thing begins.
+            mark = key if text == "" and not event.style else mark
             place = Place(mark.line + 1, mark.column + 1, key.line + 1, key.column + 1, text)
             self.document.places.setdefault(path, place)
         if event.anchor is not None:
@@ -208,6 +210,7 @@ class _Reader:
             if len(value) > MAX_SCALAR:
                 found = f"this text has {len(value)} characters; the limit is {MAX_SCALAR}"
                 self.document.refuse(path, found, "is it the right value?")
+                return value[:MAX_SCALAR]
             elif odd := IN_VALUES.search(value):
                 self.document.refuse(path, f"this text holds {named(odd[0])}", "delete it, or type the text anew")
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -54,7 +55,7 @@ class Wording:
 
     def __init__(self, model: type[BaseModel], document: Document) -> None:
         self.document = document
-        self.schema = model.model_json_schema()
+        self.schema = _schema(model)
 
     def problems(self, error: ValidationError) -> Iterator[Problem]:
         """All but those about nodes that were refused as YAML already."""
@@ -201,6 +202,11 @@ class Wording:
         yield "", list(self.schema.get("properties", {}))
         for key, node in self.schema.get("properties", {}).items():
             yield key, list(_properties(self._resolve(node)))
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema()
 
 
 def _path(detail: ErrorDetails) -> tuple[Path, bool]:
