@@ -138,3 +138,9 @@ def bootstrap(suite: str, root: Path, include: Sequence[str], apt_conf: Path, ho
     apt_conf.write_text("".join(line + "\n" for line in proxy_settings(dump)), encoding="utf-8")
     argv = mmdebstrap_argv(suite, root, include, apt_conf=apt_conf, mirror=bool(lines), hooks=hooks)
     return Bootstrap(argv, "".join(line + "\n" for line in lines).encode())
+
+
+def cause(said: str) -> str | None:
+    """Why mmdebstrap failed, in the words of the apt it ran: the first error is the reason, others follow from it."""
+    errors = (line.removeprefix("E: ") for line in said.splitlines() if line.startswith("E: "))
+    return next((" ".join(error.split()) for error in errors if not error.startswith("setup failed")), None)

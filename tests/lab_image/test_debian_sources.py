@@ -107,3 +107,12 @@ def test_the_command_names_no_mirror(tmp_path: Path) -> None:
     assert "--include=a,b" in argv and "--customize-hook=echo $1" in argv and f"--aptopt={conf}" in argv
     assert not [word for word in argv if "://" in word]
     assert debian.mmdebstrap_argv("trixie", tmp_path / "r", [], apt_conf=conf, mirror=False)[-1] == str(tmp_path / "r")
+
+
+def test_apts_first_error_is_the_cause() -> None:
+    said = "Err:1 http://m.example bookworm InRelease\n  Temporary failure resolving 'm.example'\n"
+    said += "E: Failed to fetch http://m.example/InRelease  Temporary failure resolving 'm.example'\n"
+    said += "E: mmdebstrap failed to run\n"
+    assert debian.cause(said) == "Failed to fetch http://m.example/InRelease Temporary failure resolving 'm.example'"
+    assert debian.cause("E: setup failed: E: apt-get\nE: Unable to locate package x\n") == "Unable to locate package x"
+    assert debian.cause("I: success\n") is None

@@ -35,6 +35,7 @@ def build(root: Path, children: Children, say: Callable[[str], None]) -> None:
         timeout=_TIMEOUT,
         stdin=run.stdin or None,
         on_line=tell,
+        cause_in=debian.cause,
         hint="see that `apt-get update` works here, or give a ready CPU image: `--image REF`",
     )
     conf.unlink(missing_ok=True)

@@ -79,10 +79,12 @@ class Children:
         env: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
         hint: str | None = None,
+        cause_in: Callable[[str], str | None] = lambda said: None,
     ) -> str:
         """Run a program to its end and return what it said (stdout and stderr together).
 
-        `timeout` in seconds. Raises StepFailed (`doing: …`) with the last lines as evidence.
+        `timeout` in seconds; `cause_in` finds the reason in the words of a program that failed.
+        Raises StepFailed (`doing: reason`) with the last lines as evidence.
         """
         feed = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         child = self.start(argv, stdin=feed, stderr=subprocess.STDOUT, env=env)
@@ -108,8 +110,11 @@ class Children:
             deadline.cancel()
             status = self.finished(child)
         if status != 0:
-            cause = f"no end after {timeout:.0f} s" if expired.is_set() else f"{Path(argv[0]).name} ended with {status}"
-            raise StepFailed(f"{doing}: {cause}", evidence="\n".join(said), hint=hint)
+            words = "\n".join(said)
+            cause = cause_in(words) or f"{Path(argv[0]).name} ended with {status}"
+            if expired.is_set():
+                cause = f"no end after {timeout:.0f} s"
+            raise StepFailed(f"{doing}: {cause}", evidence=words, hint=hint)
         return "\n".join(said)
 
 
@@ -124,7 +129,7 @@ def discard(path: Path) -> None:
     trash = [os.fspath(left) for left in path.parent.glob("trash-*")]
     if trash:
         # its parent is init once this process ends; the thread only keeps it from becoming a zombie until then
-        gone = subprocess.Popen(["nice", "rm", "-rf", "--", *trash], start_new_session=True)
+        gone = subprocess.Popen(["nice", "rm", "-rf", "--one-file-system", "--", *trash], start_new_session=True)
         threading.Thread(target=gone.wait, daemon=True).start()
 
 

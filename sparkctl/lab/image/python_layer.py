@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -62,6 +63,7 @@ def build(root: Path, cache: Path, children: Children, say: Callable[[str], None
         timeout=_TIMEOUT,
         env=sources.environment(),
         on_line=lambda line: say(line) if line.startswith(("Resolved", "Prepared", "Installed")) else None,
+        cause_in=cause,
         hint=_hint(torch_index),
     )
     discard(cache)
@@ -69,6 +71,19 @@ def build(root: Path, cache: Path, children: Children, say: Callable[[str], None
     say("slimming the packages")
     _drop(target, root / "usr/local")
     _strip(root, children)
+
+
+def cause(said: str) -> str | None:
+    """Which package uv could not get, and why."""
+    missing = re.search(r"there (?:is|are) no versions? of ([^\s{]+?)(?:\{[^}]*\})?(==[^\s{]+|(?=\s))", said)
+    if missing:
+        return f"{missing[1]}{missing[2]} is in none of the package indexes asked"
+    if unknown := re.search(r"Because (\S+) was not found in the package registry", said):
+        return f"{unknown[1]} is in none of the package indexes asked"
+    if failed := re.search(r"Failed to (?:fetch|download)(?: distribution)?:? `?(\S+?)`?$", said, re.MULTILINE):
+        reasons = re.findall(r"^\s*cause: (.+)$", said, re.MULTILINE)
+        return f"{failed[1]} could not be had" + (f" ({reasons[-1]})" if reasons else "")
+    return None
 
 
 def compile_packages(base: Path, root: Path, children: Children) -> None:
