@@ -9,7 +9,7 @@ from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from sparkctl.ui.terminal import Terminal
-from sparkctl.ui.text import clean, duration, paint
+from sparkctl.ui.text import clean, duration, paint, width
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -96,25 +96,17 @@ class Stages:
     def _start_live(self) -> Any:
         from rich.console import Console
         from rich.live import Live
-        from rich.spinner import Spinner
 
         console = Console(file=self._err.file, markup=False, highlight=False, emoji=False, no_color=not self._err.color)
-        self._spinner = Spinner("dots", style="cyan")
+        self._console = console
         return Live(get_renderable=self._draw, console=console, refresh_per_second=8, transient=True)
 
     def _draw(self) -> RenderableType:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
+        from sparkctl.ui.draw import doing, fit
 
         with self._lock:
-            table = Table.grid(padding=(0, 1))
-            table.add_column(no_wrap=True)
-            table.add_column(no_wrap=True, overflow="ellipsis")
-            for _ in range(3):
-                table.add_column(no_wrap=True)
-            for step in self._steps.values():
-                bar = ProgressBar(step.total, step.done, width=24) if step.total and step.done is not None else ""
-                took = Text(duration(self._clock() - step.began), style="dim")
-                table.add_row(self._spinner, Text(step.title), took, bar, Text(step.amount, style="dim"))
-            return table
+            now, cells = self._clock(), self._console.size.width
+            steps = list(self._steps.values())
+            room = min(max((width(step.title) for step in steps), default=0), cells // 2)
+            lines = [doing(now, s.began, ((s.title, room),), s.done, s.total, s.amount) for s in steps]
+            return fit(lines, cells)

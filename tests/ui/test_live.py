@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 from ui_events import RUN, events
 
@@ -44,6 +45,17 @@ def test_every_host_that_works_has_its_line(width: int) -> None:
         assert "Setting up docker.io" in lines[0]
 
 
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_a_long_word_from_a_host_pushes_nothing_off_its_line(width: int) -> None:
+    view, console = _view(width)
+    for event in RUN[:4]:
+        view(event)
+    view(Event(Kind.LINE, 2.0, host="spark-1", step="package.docker", text="日本語 Unpacking " * 40))
+    first, second = _drawn(view, console)
+    assert "spark-1" in first and "s2" in second and " s " in first
+    assert cell_len(first) <= width
+
+
 def test_a_tall_stack_fits_a_low_terminal() -> None:
     view, console = _view(80, height=10)
     for n in range(32):
@@ -62,7 +74,7 @@ def test_a_wait_shows_what_for_and_a_bar() -> None:
     )
     lines = _drawn(view, console)
     assert "waiting for" in lines[0] and "spark-2 to join" in lines[0]
-    assert "━" in lines[1]
+    assert "━" in lines[0] and len(lines) == 1
 
 
 def test_what_ended_scrolls_up_and_the_live_part_is_taken_away() -> None:
