@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from sparkctl.lab import nfs
+from sparkctl.lab import cgroups, nfs, services
 from sparkctl.lab.golden import Golden
 from sparkctl.lab.outer import call
 from sparkctl.lab.places import Places
@@ -17,8 +17,10 @@ def ensure(where: Places, golden: Golden, mode: nfs.Mode) -> Path:
     home = where.cache / "apt" / f"{golden.digest}-{mode.value}-{_recipe()}"
     if (home / "Packages").exists():
         return home
-    shutil.rmtree(home.parent, ignore_errors=True)
+    if not cgroups.pids(where.cgroup / services.APT):  # a running lab still serves its own
+        shutil.rmtree(home.parent, ignore_errors=True)
     part = home.parent / ".part"
+    shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     if mode is nfs.Mode.KERNEL:
         debs = list((golden.debs / "kernel").glob("*.deb"))

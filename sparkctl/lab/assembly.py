@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from sparkctl.lab import (
     nfs,
     places,
     record,
+    services,
     teardown,
     wiring,
 )
@@ -92,6 +94,13 @@ def ground(where: Places, plan: Record) -> None:
     names = tuple(hosts.name(index) for index in range(plan.nodes))
     new = wiring.extend(network.read(where), names) if where.wiring.exists() else wiring.wire(names)
     network.lay(where, new)
+
+
+def tidy_registry(where: Places, layout: OciLayout) -> None:
+    """Empty the registry's store where it has gathered old images; what is wanted now is pushed again."""
+    files = (file.lstat() for file in where.registry.rglob("*") if file.is_file())
+    if not cgroups.pids(where.cgroup / services.REGISTRY) and sum(seen.st_size for seen in files) > 2 * layout.size:
+        shutil.rmtree(where.registry)
 
 
 def push(where: Places, layout: OciLayout, progress: Progress) -> str:

@@ -65,6 +65,7 @@ def up(nodes: int, *, yes: bool = False, image: str | None = None, progress: Pro
         plan = replace(plan, golden=root.digest)
         assembly.ground(where, plan)
         served = aptsource.ensure(where, root, nfs.Mode(plan.nfs))
+        assembly.tidy_registry(where, layout)
         services.start(where, root, served)
         names = [hosts.name(index) for index in range(plan.nodes)]
         for index, host in enumerate(names):
@@ -172,7 +173,8 @@ def thaw(host: str) -> None:
 def cut(host: str, netdev: str | None = None) -> None:
     """Pull a netdev's cable (default: all of the fabric's); both its ends lose the carrier. Raises UsageError."""
     where, _ = _find(host)
-    network.change(where, lambda old: old.pulled(_plugs(host, netdev)))
+    plugs = _plugs(host, netdev)
+    network.change(where, lambda old: old.pulled(plugs))
 
 
 def mend(host: str, netdev: str | None = None) -> None:
