@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,9 +45,13 @@ class FakeRegistry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     token: str | None = None
+    granted: str | None = None
+    """What the token service gives, if not the right token."""
     requests: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     alter_manifest: bool = False
+    breaks_after: int | None = None
+    """Once only: the next blob's line breaks after so many bytes."""
 
     @property
     def origin(self) -> str:
@@ -79,7 +84,8 @@ def handler_of(registry: FakeRegistry) -> type[http.server.BaseHTTPRequestHandle
             size = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(size)
             if self.path.startswith("/token"):
-                self.answer(200, b'{"token": "%s"}' % (registry.token or "").encode())
+                granted = registry.token if registry.granted is None else registry.granted
+                self.answer(200, json.dumps({"token": granted}).encode())
                 return
             if registry.token and self.headers.get("Authorization") != f"Bearer {registry.token}":
                 realm = f'Bearer realm="{registry.origin}/token",service="fake",scope="repository:a/b:pull"'
@@ -103,7 +109,18 @@ def handler_of(registry: FakeRegistry) -> type[http.server.BaseHTTPRequestHandle
                 registry.ranges.append(wanted[0])
                 self.answer(206, data[int(wanted[1]) : int(wanted[2]) + 1 if wanted[2] else None])
             else:
+                self.send_whole(data)
+
+        def send_whole(self, data: bytes) -> None:
+            limit, registry.breaks_after = registry.breaks_after, None
+            if limit is None:
                 self.answer(200, data)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[:limit])
+            self.close_connection = True
 
         def post_blobs(self, name: str, body: bytes) -> None:
             # as docker's registry does: an absolute URL with a state of its own

@@ -104,6 +104,32 @@ def test_an_interrupted_download_goes_on_where_it_was(tmp_path: Path, registry: 
     assert "bytes=100-" in registry.ranges
 
 
+def test_a_line_that_breaks_is_taken_up_again(tmp_path: Path, registry: FakeRegistry, steps: Steps) -> None:
+    there = make_image(tmp_path / "there", (b"one layer " * 50_000,))
+    registry.holds(there, "1")
+    registry.token = "secret"
+    registry.breaks_after = 1000
+    # the configuration is there already, so the layer is what breaks
+    config = there.blobs[0]
+    (tmp_path / "image/blobs/sha256").mkdir(parents=True)
+    (tmp_path / "image/blobs/sha256" / config.path.name).write_bytes(config.path.read_bytes())
+    assert is_complete(_fetch(registry, tmp_path, steps))
+    assert registry.breaks_after is None and registry.ranges == ["bytes=1000-"]
+    done = [value for _, value, _ in steps.seen if value is not None]
+    assert done[-1] == pytest.approx(sum(blob.size for blob in there.blobs) / 2**20)
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_a_registry_that_wants_a_login_is_one_sentence(
+    tmp_path: Path, registry: FakeRegistry, steps: Steps, token: str
+) -> None:
+    registry.holds(make_image(tmp_path / "there"), "1")
+    registry.token = "secret"
+    registry.granted = token
+    with pytest.raises(StepFailed, match="may not be pulled without a login"):
+        _fetch(registry, tmp_path, steps)
+
+
 def test_damage_on_the_way_is_noticed_and_forgotten(tmp_path: Path, registry: FakeRegistry, steps: Steps) -> None:
     there = make_image(tmp_path / "there")
     registry.holds(there, "1")

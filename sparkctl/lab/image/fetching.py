@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from sparkctl.errors import StepFailed
@@ -39,6 +39,8 @@ _HUB = "registry-1.docker.io"
 _MIB = 1 << 20
 _AT_ONCE = 3
 """Layers fetched side by side, as docker does."""
+_ATTEMPTS = 4
+"""How often a layer's line may break."""
 _REFERENCE = re.compile(
     r"(?P<path>[A-Za-z0-9](?:[A-Za-z0-9._:/-]*?[A-Za-z0-9])?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
@@ -101,30 +103,37 @@ class Fetching:
     """One image on its way from one registry; `origin` is the registry's URL."""
 
     def __init__(self, client: httpx.Client, origin: str, wanted: Reference, store: Path, progress: Progress) -> None:
+        from sparkctl.lab.image.anonymous import AnonymousToken
+
         self._client, self._store, self._progress = client, store, progress
         self._wanted = wanted
         self._url = f"{origin}/v2/{wanted.repository}"
-        self._token: str | None = None
+        self._auth = AnonymousToken()
         self._lock = Lock()
-        self._done = 0
+        self._stop = Event()
+        self._here: dict[str, int] = {}
 
     def image(self, reference: str) -> OciLayout:
         """Fetch manifest and missing blobs, and note them in the index. Raises StepFailed or httpx.HTTPError."""
         self._progress.step(f"asking {self._wanted.registry} for {reference}")
-        content, media_type = self._manifest(self._wanted.version)
         try:
+            content, media_type = self._manifest(self._wanted.version)
             blobs = named_blobs(content, self._store)
-        except (ValueError, KeyError, TypeError) as strange:
+        except (ValueError, KeyError, TypeError, AttributeError) as strange:
             raise StepFailed(f"fetching {reference}: the registry's manifest cannot be read ({strange})") from strange
         total = sum(blob.size for blob in blobs)
 
-        def arrived(count: int) -> None:
+        def show(blob: Blob, count: int) -> None:
             with self._lock:
-                self._done += count
-                self._progress.step(f"fetching {reference}", self._done / _MIB, total / _MIB, "MiB")
+                self._here[blob.digest] = count
+                self._progress.step(f"fetching {reference}", sum(self._here.values()) / _MIB, total / _MIB, "MiB")
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda blob: self._blob(blob, arrived), blobs))
+            try:
+                list(pool.map(lambda blob: self._blob(blob, show), blobs))
+            except BaseException:
+                self._stop.set()
+                raise
         stored = store_bytes(self._store, content, media_type)
         write_index(self._store, read_index(self._store) | {reference: (media_type, stored.digest, stored.size)})
         return assemble(content, media_type, self._store, hub_of(self._store, tiny_model.files()))
@@ -132,34 +141,36 @@ class Fetching:
     def _manifest(self, version: str) -> tuple[bytes, str]:
         """The manifest of this machine's architecture and its media type."""
         accepted = ", ".join((MANIFEST, DOCKER_MANIFEST, INDEX, DOCKER_INDEX))
-        answer = self._get(f"{self._url}/manifests/{version}", {"Accept": accepted})
-        if version.startswith("sha256:") and digest_of(answer.content) != version:
+        with self._get(f"{self._url}/manifests/{version}", {"Accept": accepted}) as answer:
+            content = answer.read()
+        if version.startswith("sha256:") and digest_of(content) != version:
             raise StepFailed(f"fetching {self._wanted.repository}: the manifest does not match its digest {version}")
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
         if media_type not in {INDEX, DOCKER_INDEX}:
-            return answer.content, media_type or MANIFEST
+            return content, media_type or MANIFEST
         architecture = recipe.Machine.here().debian
-        for entry in json.loads(answer.content).get("manifests", []):
+        for entry in json.loads(content).get("manifests", []):
             found: dict[str, Any] = entry.get("platform", {})
             if found.get("os") == "linux" and found.get("architecture") == architecture:
                 return self._manifest(entry["digest"])
         raise StepFailed(f"fetching {self._wanted.repository}: there is no image for linux/{architecture}")
 
-    def _blob(self, blob: Blob, arrived: Callable[[int], None]) -> None:
-        """Fetch one blob unless it is there; what an interrupted run left is continued."""
+    def _blob(self, blob: Blob, show: Callable[[Blob, int], None]) -> None:
+        """Fetch one blob unless it is there; a line that breaks is taken up again where it broke."""
+        import httpx
+
         if blob.path.is_file() and blob.path.stat().st_size == blob.size:
-            arrived(blob.size)
+            show(blob, blob.size)
             return
         blob.path.parent.mkdir(parents=True, exist_ok=True)
         part = blob.path.with_name(blob.path.name + ".part")
-        have = part.stat().st_size if part.is_file() else 0
-        with self._stream(f"{self._url}/blobs/{blob.digest}", {"Range": f"bytes={have}-"} if have else {}) as answer:
-            have = have if answer.status_code == 206 else 0
-            arrived(have)
-            with part.open("ab" if have else "wb") as file:
-                for chunk in answer.iter_bytes(_MIB):
-                    file.write(chunk)
-                    arrived(len(chunk))
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._download(blob, part, show)
+                break
+            except httpx.TransportError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
         with part.open("rb") as file:
             found = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
         if found != blob.digest:
@@ -167,50 +178,31 @@ class Fetching:
             raise StepFailed(f"fetching {self._wanted.repository}: a layer arrived damaged ({blob.digest})")
         part.replace(blob.path)
 
-    def _get(self, url: str, headers: dict[str, str]) -> httpx.Response:
-        with self._stream(url, headers) as answer:
-            answer.read()
-            return answer
+    def _download(self, blob: Blob, part: Path, show: Callable[[Blob, int], None]) -> None:
+        """Append to `part` what it lacks; a registry that knows no ranges sends all of it again."""
+        have = part.stat().st_size if part.is_file() else 0
+        if have >= blob.size:
+            return
+        with self._get(f"{self._url}/blobs/{blob.digest}", {"Range": f"bytes={have}-"} if have else {}) as answer:
+            have = have if answer.status_code == 206 else 0
+            with part.open("ab" if have else "wb") as file:
+                for chunk in answer.iter_raw():
+                    if self._stop.is_set():
+                        raise StepFailed(f"fetching {self._wanted.repository}: interrupted")
+                    file.write(chunk)
+                    have += len(chunk)
+                    show(blob, have)
 
-    def _stream(self, url: str, headers: dict[str, str]) -> AbstractContextManager[httpx.Response]:
-        """A GET with the token that the registry asks for, whose error answers are raised."""
-        if self._token is None:
-            challenge = self._client.get(url, headers={**headers, "Range": "bytes=0-0"})
-            if challenge.status_code == 401:
-                self._token = self._ask_token(challenge.headers.get("www-authenticate", ""))
-        bearer = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return _Checked(self._client.stream("GET", url, headers={**headers, **bearer}), self._wanted)
-
-    def _ask_token(self, challenge: str) -> str:
-        """An anonymous token (https://distribution.github.io/distribution/spec/auth/token/)."""
-        fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        if not challenge.lower().startswith("bearer ") or not fields.get("realm", "").startswith("http"):
-            raise StepFailed(f"fetching {self._wanted.repository}: {self._wanted.registry} wants a login")
-        asked = {name: fields[name] for name in ("service", "scope") if name in fields}
-        answer = self._client.get(fields["realm"], params=asked)
-        answer.raise_for_status()
-        content = answer.json()
-        return str(content.get("token") or content.get("access_token") or "")
-
-
-class _Checked(AbstractContextManager["httpx.Response"]):
-    """A streamed answer that is one of success."""
-
-    def __init__(self, stream: AbstractContextManager[httpx.Response], wanted: Reference) -> None:
-        self._stream, self._wanted = stream, wanted
-
-    def __enter__(self) -> httpx.Response:
-        answer = self._stream.__enter__()
-        if answer.status_code in {401, 403, 404}:
-            self._stream.__exit__(None, None, None)
-            reason = "does not exist there" if answer.status_code == 404 else "may not be pulled without a login"
-            name = f"{self._wanted.repository}:{self._wanted.version}"
-            raise StepFailed(
-                f"fetching {name} from {self._wanted.registry}: it {reason}",
-                hint="give another `--image`, or none: the lab then builds its own",
-            )
-        answer.raise_for_status()
-        return answer
-
-    def __exit__(self, *details: Any) -> None:
-        self._stream.__exit__(*details)
+    @contextmanager
+    def _get(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """A streamed answer that is one of success. Raises StepFailed or httpx.HTTPError."""
+        with self._client.stream("GET", url, headers=headers, auth=self._auth) as answer:
+            if answer.status_code in {401, 403, 404}:
+                reason = "does not exist there" if answer.status_code == 404 else "may not be pulled without a login"
+                name = f"{self._wanted.repository}:{self._wanted.version}"
+                raise StepFailed(
+                    f"fetching {name} from {self._wanted.registry}: it {reason}",
+                    hint="give another `--image`, or none: the lab then builds its own",
+                )
+            answer.raise_for_status()
+            yield answer
