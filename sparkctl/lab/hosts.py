@@ -18,6 +18,8 @@ from sparkctl.lab.outer import call, succeeds, tail
 from sparkctl.lab.places import Places
 
 CACHE_DIRECTORY = Path(spark_root.USER) / ".cache" / "huggingface"
+_WITHHELD = ("sys_time", "wake_alarm", "sys_module", "sys_rawio", "syslog")
+"""Capabilities that no process on a virtual host has; boot.sh withholds the same from its services."""
 _KEY_KINDS = ("ed25519", "ecdsa")
 
 
@@ -177,7 +179,9 @@ def exec_argv(where: Places, host: str, argv: list[str], *, directory: str = "/r
         raise StepFailed(f"entering {host}: it is off", host=host, hint=f"sparkctl lab fault on {host}")
     clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"]
     term = f"TERM={os.environ.get('TERM', 'dumb')}"
-    return ["nsenter", f"--target={first}", "--all", f"--wdns={directory}", "--", *clean, term, *argv]
+    # nsenter hands on all that root may on the outer machine; a shell on a host must not set the machine's clock
+    fewer = ["setpriv", f"--bounding-set={','.join('-' + name for name in _WITHHELD)}"]
+    return [*fewer, "nsenter", f"--target={first}", "--all", f"--wdns={directory}", "--", *clean, term, *argv]
 
 
 def answers_ssh(index: int, timeout: float = 1.0) -> bool:

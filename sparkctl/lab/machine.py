@@ -21,6 +21,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "mount": "mount",
     "tar": "tar",
     "zstd": "zstd",

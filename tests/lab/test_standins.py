@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from sparkctl.lab import places, spark_root
+from sparkctl.lab import hosts, places, spark_root
 
 STANDINS = places.STANDINS
 
@@ -55,6 +55,15 @@ def test_a_virtual_host_cannot_set_the_machines_clock() -> None:
     dropped = re.search(r"^no_harm=(.*)$", places.BOOT_SCRIPT.read_text(), re.MULTILINE)
     assert dropped is not None and "CAP_SYS_TIME" in dropped[1].split(",")
     assert '--drop-capability="$no_harm"' in places.BOOT_SCRIPT.read_text()
+    assert [f"CAP_{name.upper()}" for name in hosts._WITHHELD] == dropped[1].split(",")
+
+
+def test_entering_a_host_withholds_the_same_capabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "first_process", lambda where, host: 4711)
+    argv = hosts.exec_argv(places.Places(), "spark-1", ["id"])
+    assert argv[0] == "setpriv"
+    assert "-sys_time" in argv[1].removeprefix("--bounding-set=").split(",")
+    assert argv.index("nsenter") == 2 and argv[-1] == "id"
 
 
 def test_nvidia_smi_lists_one_gb10() -> None:
