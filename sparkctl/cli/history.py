@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -30,8 +33,8 @@ def history(
 
     session: Session = context.obj
     cluster, _ = inventory(session.options.inventory)
-    runs = list(islice(past_runs(session.state(), cluster.name), last))
-    style = {"ok": "green", "failed": "bad", "interrupted": "yellow"}
+    runs = [_as_of_now(run) for run in islice(past_runs(session.state(), cluster.name), last)]
+    style = {"ok": "green", "failed": "bad", "interrupted": "yellow", "running": "cyan"}
     rows = [
         (
             run["id"],
@@ -45,3 +48,15 @@ def history(
     out = session.terminal.out
     session.answer({"runs": runs}, columns(rows, limit=out.width, color=out.color) or ["no runs yet"])
     return 0
+
+
+def _as_of_now(run: dict[str, Any]) -> dict[str, Any]:
+    """A run without an end is under way while its process lives."""
+    if run["ended"] != "interrupted":
+        return run
+    try:
+        about = json.loads((Path(run["path"]) / "run.json").read_text(encoding="utf-8"))
+        os.kill(int(about["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return run
+    return {**run, "ended": "running"}
