@@ -37,7 +37,8 @@ def play(session: Session, stages: Sequence[demo.Stage], picture: Path | None) -
     took: list[tuple[demo.Stage, float]] = []
     try:
         for number, stage in enumerate(stages, 1):
-            _tell(session, recorder, demo.heading(number, len(stages), stage, session.terminal.err.color))
+            colour = session.terminal.err.color or recorder is not None
+            _tell(session, recorder, demo.heading(number, len(stages), stage, colour))
             began = time.monotonic()
             code = _run(session, stage, recorder)
             took.append((stage, time.monotonic() - began))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -139,6 +140,9 @@ def _typer_error(argv: Sequence[str], error: Exception) -> SparkctlError | None:
         near = did_you_mean(option, (*(getattr(error, "possibilities", None) or ()), *LONG))
         words = [words[0], near] if near else words
         message = f"there is no option {option!r}"
+    elif meant := re.search(r"^No such command (.*)\. Did you mean '([\w-]+)'", message):
+        words = [words[0], meant[2]]
+        message = f"there is no command {meant[1]}"
     message = message[:1].lower() + message[1:].rstrip(".")
     return UsageError(f"reading the command line: {message}", hint=" ".join(words))
 

@@ -85,7 +85,8 @@ def _read(session: Session, host: str | None, follow: bool, tail: int, only: str
 
 
 def _command(container: str, follow: bool, tail: int) -> Command:
-    from sparkctl.ssh.command import Command
+    """Both streams as one, for docker keeps no order between them."""
+    from sparkctl.ssh.command import sh
 
-    words = ("docker", "logs", "--tail", str(tail), *(("--follow",) if follow else ()), "--", container)
-    return Command(words, timeout=FOLLOWED if follow else 60.0)
+    words = ("--tail", str(tail), *(("--follow",) if follow else ()), "--", container)
+    return sh('exec docker logs "$@" 2>&1', *words, timeout=FOLLOWED if follow else 60.0)

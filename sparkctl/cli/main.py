@@ -75,6 +75,7 @@ def _invoke(entry: Entry, words: list[str], options: Globals) -> int:
     from sparkctl.cli.session import Session
 
     command = get_command(import_module(entry.module).app)
+    words = words or (["--help"] if entry.parts else [])
     line = [entry.name, *words]
     session = Session.begin(options, line, overview.schema(line))
     try:

@@ -30,7 +30,7 @@ def serve(
     gpu_memory_utilization: Annotated[float | None, typer.Option(help="Share of memory that vLLM takes.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: the inventory's serve.port.")] = None,
     served_model_name: Annotated[str | None, typer.Option(help="The name that clients ask for.")] = None,
-    extra: Annotated[list[str] | None, typer.Argument(metavar="[-- VLLM-ARGS]", help="Handed to vllm serve.")] = None,
+    extra: Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-ARGS", help="Handed to vllm serve.")] = None,
 ) -> int:
     """serve a model until a real completion came back
 
