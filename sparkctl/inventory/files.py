@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Final, Literal
 
 from sparkctl.errors import ConfigError
@@ -58,13 +59,14 @@ def read(path: Path) -> bytes:
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigError(f"reading the inventory {path}: {(error.strerror or str(error)).lower()}") from None
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(number)
+        raise ConfigError(f"reading the inventory {path}: it is not a file", hint="name a file: -i FILE")
     with os.fdopen(number, "rb") as file:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            raise ConfigError(f"reading the inventory {path}: it is not a file", hint="name a file: -i FILE")
         private = _private_group(found.st_uid, found.st_gid)
         if fault := check_permissions(found.st_mode, found.st_uid, os.geteuid(), private_group=private):
-            raise ConfigError(f"reading the inventory {path}: {fault[0]}", hint=f"{fault[1]} {path}")
+            raise ConfigError(f"reading the inventory {path}: {fault[0]}", hint=f"{fault[1]} {quote(str(path))}")
         return file.read(_MAX_BYTES)
 
 

@@ -211,7 +211,7 @@ class _Reader:
                 found = f"this text has {len(value)} characters; the limit is {MAX_SCALAR}"
                 self.document.refuse(path, found, "is it the right value?")
                 return value[:MAX_SCALAR]
-            elif odd := IN_VALUES.search(value):
+            if odd := IN_VALUES.search(value):
                 self.document.refuse(path, f"this text holds {named(odd[0])}", "delete it, or type the text anew")
         return value
 

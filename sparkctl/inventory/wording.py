@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -82,12 +83,15 @@ class Wording:
         if kind in _WANTED:
             return self._type(path, kind, detail["input"])
         if kind == "literal_error":
-            known = _choices(self._node(path))
-            near = did_you_mean(str(detail["input"]), known)
-            wanted = f"{', '.join(known[:-1])} or {known[-1]}" if len(known) > 1 else "".join(known)
-            message = f"found {self._found(path, detail['input'])}, wanted {wanted}"
-            return self.document.problem(path, message, f"write {near or known[0]}")
+            return self._choice(path, re.findall(r"'([^']*)'", context["expected"]), detail["input"])
         return self._limit(path, kind, context, detail)
+
+    def _choice(self, path: Path, known: list[str], value: object) -> Problem:
+        wanted = f"{', '.join(known[:-1])} or {known[-1]}" if len(known) > 1 else "".join(known)
+        meant = did_you_mean(str(value), known) or known[0]
+        digits = isinstance(value, str) and value.isdecimal() and len(value) < 19
+        hint = f"write {meant}, or a number without quotes" if digits else f"write {meant}"
+        return self.document.problem(path, f"found {self._found(path, value)}, wanted {wanted}", hint)
 
     def _limit(self, path: Path, kind: str, context: Mapping[str, Any], detail: ErrorDetails) -> Problem:
         node = self._node(path)
@@ -218,10 +222,6 @@ def _path(detail: ErrorDetails) -> tuple[Path, bool]:
 
 def _properties(node: Mapping[str, Any]) -> list[str]:
     return list(node.get("properties", {}))
-
-
-def _choices(node: Mapping[str, Any]) -> list[str]:
-    return [str(choice) for choice in node.get("enum", [node["const"]] if "const" in node else [])]
 
 
 def _bound(node: Mapping[str, Any], end: str) -> Any:
