@@ -10,11 +10,10 @@ from pydantic import BaseModel, ValidationError
 from sparkctl.inventory import relations, seen, strict_yaml
 from sparkctl.inventory.cluster import Cluster
 from sparkctl.inventory.document import Document
-from sparkctl.inventory.problems import InventoryError, Problem, in_order
+from sparkctl.inventory.problems import MAX_PROBLEMS, InventoryError, Problem, in_order
 from sparkctl.inventory.resolve import resolve
 from sparkctl.inventory.schema import InventoryModel
 from sparkctl.inventory.secrets import masked
-from sparkctl.inventory.strict_yaml import MAX_PROBLEMS
 from sparkctl.inventory.wording import Wording
 
 M = TypeVar("M", bound=BaseModel)
@@ -53,13 +52,12 @@ def validated(model: type[M], document: Document, example: str) -> tuple[M | Non
 
 
 def bounded(problems: list[Problem]) -> list[Problem]:
-    """The first hundred, without secrets, and how many more there are."""
+    """The first hundred, without secrets, and a word where there are more."""
     found = [replace(p, message=masked(p.message), hint=p.hint and masked(p.hint)) for p in in_order(problems)]
-    left = len(found) - MAX_PROBLEMS
-    if left <= 0:
+    if len(found) <= MAX_PROBLEMS:
         return found
     last = found[MAX_PROBLEMS - 1]
-    more = Problem("", last.line, last.column, f"{left} more problems are not shown", "mend these first")
+    more = Problem("", last.line, last.column, "there are more problems than are shown", "mend these first")
     return [*found[:MAX_PROBLEMS], more]
 
 

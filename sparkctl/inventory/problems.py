@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sparkctl.errors import ConfigError, Location
 
+MAX_PROBLEMS = 100
+"""Who has more reads the first hundred first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

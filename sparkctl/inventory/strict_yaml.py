@@ -24,9 +24,6 @@ MAX_NODES = 20_000
 MAX_SCALAR = 4096
 """A 64-host inventory has 20 KB, depth 5, 3000 nodes and no scalar above 100 characters."""
 
-MAX_PROBLEMS = 100
-"""Who has more reads the first hundred first."""
-
 
 @dataclass(slots=True)
 class _Frame:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from sparkctl.inventory.document import Document, Path
 from sparkctl.inventory.letters import shown
-from sparkctl.inventory.problems import Problem, did_you_mean
+from sparkctl.inventory.problems import MAX_PROBLEMS, Problem, did_you_mean
 from sparkctl.inventory.secrets import named_secret
 
 _WANTED = {
@@ -60,7 +60,7 @@ class Wording:
 
     def problems(self, error: ValidationError) -> Iterator[Problem]:
         """All but those about nodes that were refused as YAML already."""
-        details = error.errors(include_url=False)
+        details = self._first(error.errors(include_url=False))
         meant = {self._meant(_path(detail)[0]) for detail in details if detail["type"] == "extra_forbidden"}
         for detail in details:
             path, at_key = _path(detail)
@@ -71,6 +71,14 @@ class Wording:
                 continue
             if self.document.complete or detail["type"] not in _OF_PARTS:
                 yield self._problem(path, at_key, detail)
+
+    def _first(self, details: list[ErrorDetails]) -> list[ErrorDetails]:
+        """More than are ever shown, by line: a file of nothing but wrong keys must not take seconds to word."""
+        if len(details) <= 2 * MAX_PROBLEMS:
+            return details
+        places = self.document.places
+        line = {id(d): places[path].line if (path := _path(d)[0]) in places else 0 for d in details}
+        return sorted(details, key=lambda detail: line[id(detail)])[: 2 * MAX_PROBLEMS]
 
     def _problem(self, path: Path, at_key: bool, detail: ErrorDetails) -> Problem:
         kind, context = detail["type"], detail.get("ctx") or {}
