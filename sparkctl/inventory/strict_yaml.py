@@ -44,11 +44,9 @@ class _Stop(Exception):
 def parse(content: bytes | str) -> Document:
     """Read one YAML document. Never raises: what is wrong is in `problems`."""
     document = Document()
-    size = len(content)
-    if size > MAX_BYTES:
-        document.problems.append(
-            Problem("", None, None, f"the file has {size} bytes; the limit is {MAX_BYTES}", "is it the right file?")
-        )
+    if len(content) > MAX_BYTES:
+        large = f"the file is larger than {MAX_BYTES} bytes"
+        document.problems.append(Problem("", None, None, large, "is it the right file?"))
         return document
     text = decoded(content)
     if isinstance(text, Problem):

@@ -60,7 +60,7 @@ WHOLE: Mapping[str, tuple[str | bytes, str, int | None, int | None, str, str]] =
     "too deep": ("[" * 100_000, "", 1, 21, "nested deeper than 20 levels", "right file"),
     "too deep, mappings": ("{a: " * 50_000, "", 1, 81, "nested deeper than 20 levels", "right file"),
     "too many values": ("nfs: [" + "1," * 30_000 + "1]\n", "", 1, 40_001, "more than 20000 values", "right file"),
-    "too big": (b"# " + b"x" * (1 << 20), "", None, None, "the limit is 1048576", "right file"),
+    "too big": (b"# " + b"x" * (1 << 20), "", None, None, "larger than 1048576 bytes", "right file"),
     "alias bomb": (
         "a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b]\n",
         "a",
