@@ -17,6 +17,9 @@ from sparkctl.flows.phase import Flow
 from sparkctl.ui.columns import wrap
 from sparkctl.ui.tables import plan_lines, plan_summary, recap_lines
 
+FEW = 4
+"""Changes that are shown before they are made without being asked for: why vLLM restarts, not all of a bootstrap."""
+
 Ended = Callable[[Stack, Report], tuple[dict[str, Any], Sequence[str]]]
 """What a command adds to its answer once its flow has ended well: for JSON, and as lines."""
 
@@ -99,9 +102,10 @@ def _impossible(made: Plan) -> list[SparkctlError]:
 
 
 def _show(session: Session, made: Plan, *, whole: bool) -> None:
-    """The plan where somebody shall decide on it or asked for more; else one line, as each change is told when made."""
+    """The plan where it is short, or somebody shall decide on it or asked for more; else its last line alone, as every
+    change is told when it is made."""
     err = session.terminal.err
-    if whole or session.options.verbose:
+    if whole or session.options.verbose or 0 < len(made.pending) <= FEW:
         session.say(*plan_lines(made, commands=bool(session.options.verbose), limit=err.width, color=err.color))
     elif made.pending:
         session.say(*wrap(plan_summary(made), err.width))

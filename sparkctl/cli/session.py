@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sparkctl.cli.failure import Interrupted, for_inventory
@@ -60,6 +61,11 @@ class Session:
         if not self.json:
             self.terminal.err.lines(lines)
 
+    def line(self, words: str) -> str:
+        """A command line for the same inventory, to be pasted."""
+        where = self.options.inventory
+        return f"sparkctl {f'-i {quote(where)} ' if where is not None else ''}{words}"
+
     def confirm(self, question: str) -> None:
         """Ask before something that cannot be taken back. Raises `UsageError` where nobody can be asked."""
         if self.options.yes:
@@ -67,7 +73,7 @@ class Session:
         if not (sys.stdin.isatty() and self.terminal.live) or self.json:
             raise UsageError(
                 f"asking before {clean(question)}: there is no terminal to ask on",
-                hint=f"sparkctl {' '.join(self.words)} --yes",
+                hint=self.line(f"{' '.join(self.words)} --yes"),
             )
         self.terminal.err.file.write(f"{clean(question)}? [y/N] ")
         self.terminal.err.file.flush()
