@@ -8,8 +8,8 @@ from typing import Any
 from sparkctl.ensure import secret
 from sparkctl.ensure.base import Deferred, Ref, Step
 from sparkctl.ensure.container import ContainerRunning
-from sparkctl.facts.base import Fact, FactUnavailable, Output
-from sparkctl.facts.container import Container, container_log, containers_of
+from sparkctl.facts.base import Fact
+from sparkctl.facts.container import container_log, containers_of, incarnation_of
 from sparkctl.flows.phase import Flow, Gate, Phase
 from sparkctl.flows.preflight import Room
 from sparkctl.flows.proofs import LOG_LINES, WHOLE_LOG, Served
@@ -51,22 +51,8 @@ def vllm(cluster: Cluster, request: Request) -> Step:
         return ContainerRunning(serve_spec(cluster, request, ray, node), ("image",), last_words=last_words(VLLM))
 
     head = cluster.head.name
-    refs = (Ref(head, incarnation(cluster), f"container.{RAY}"), Ref(head, NODE, ""))
+    refs = (Ref(head, incarnation_of(cluster.name, RAY), f"container.{RAY}"), Ref(head, NODE, ""))
     return Deferred(f"container.{SERVE}", refs, build)
-
-
-def incarnation(cluster: Cluster) -> Fact[str]:
-    """Which Ray runs on the head; unavailable where none does."""
-    mine = containers_of(cluster.name)
-
-    def parse(output: Output) -> str:
-        found: Sequence[Container] = mine.parse(output)
-        running = [one for one in found if one.name == RAY and one.running]
-        if not running:
-            raise FactUnavailable("Ray is not up", hint="sparkctl up")
-        return running[0].incarnation
-
-    return Fact(f"Ray of {cluster.name}", mine.snippet, parse, timeout=mine.timeout)
 
 
 def room(cluster: Cluster, request: Request) -> Gate:

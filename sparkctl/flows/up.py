@@ -9,7 +9,7 @@ from sparkctl.ensure import secret
 from sparkctl.ensure.base import Deferred, Ref, Step
 from sparkctl.ensure.container import ContainerRunning
 from sparkctl.facts.base import Fact
-from sparkctl.facts.container import container_log, containers_of
+from sparkctl.facts.container import container_log, containers_of, incarnation_of
 from sparkctl.flows.phase import Flow, Gate, Phase
 from sparkctl.flows.preflight import Preflight, preflight_facts
 from sparkctl.flows.proofs import LOG_LINES, Join
@@ -62,15 +62,22 @@ def ray_token(cluster: Cluster, host: str) -> Step:
 
 
 def ray(cluster: Cluster, host: Host) -> Step:
-    """Ray's container on `host`; the served model cannot outlive the head's."""
+    """Ray's container on `host`.
+
+    The served model cannot outlive the head's, nor can the workers: their raylets end when the GCS they knew is gone.
+    """
+    head = cluster.head.name
+    refs: tuple[Ref[Any], ...] = (Ref(host.name, NODE, ""),)
+    if host != cluster.head:
+        refs = (*refs, Ref(head, incarnation_of(cluster.name, RAY), f"container.{RAY}"))
     along = (SERVE,) if host == cluster.head else ()
 
-    def build(node: NodeState) -> ContainerRunning:
+    def build(node: NodeState, gcs: str = "") -> ContainerRunning:
         return ContainerRunning(
-            ray_spec(cluster, host, node), ("image",), takes_along=along, last_words=last_words(HINTS)
+            ray_spec(cluster, host, node, gcs), ("image",), takes_along=along, last_words=last_words(HINTS)
         )
 
-    return Deferred(f"container.{RAY}", (Ref(host.name, NODE, ""),), build)
+    return Deferred(f"container.{RAY}", refs, build)
 
 
 def join(cluster: Cluster, hosts: Sequence[str] | None = None, *, wait: bool = True) -> Gate:

@@ -16,7 +16,7 @@ SESSION = "/tmp/ray"
 """Where Ray keeps its sockets and logs: a volume of the container's own, which vLLM's container shares."""
 
 FLAGS = (
-    *("--gpus", "all", "--network", "host", "--ipc", "host", "--init"),
+    *("--gpus", "all", "--network", "host", "--ipc", "host"),
     *("--ulimit", "memlock=-1", "--ulimit", "stack=67108864"),
     *("--log-opt", "max-size=50m", "--log-opt", "max-file=3"),
     *("--restart", "no"),
@@ -61,6 +61,8 @@ def environment(cluster: Cluster, host: Host, node: NodeState) -> dict[str, str]
         # Ray's memory monitor misreads unified memory and kills the model (NVIDIA's playbooks set this, too)
         "RAY_memory_monitor_refresh_ms": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # vLLM's message queues bind sockets in /tmp otherwise, where its workers, in Ray's container, do not see them
+        "VLLM_RPC_BASE_PATH": SESSION,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": f"{secret.INSIDE}/{secret.RAY_TOKEN}",
         "HF_TOKEN_PATH": f"{secret.INSIDE}/{secret.HF_TOKEN}",
@@ -84,8 +86,11 @@ def mounts(cluster: Cluster, host: Host, node: NodeState) -> tuple[Mount, ...]:
     )
 
 
-def ray_spec(cluster: Cluster, host: Host, node: NodeState) -> ContainerSpec:
-    """Ray on `host`, in the foreground of its container so that its end is docker's to see."""
+def ray_spec(cluster: Cluster, host: Host, node: NodeState, gcs: str = "") -> ContainerSpec:
+    """Ray on `host`, in the foreground of its container so that its end is docker's to see.
+
+    `gcs` names the run of the head that a worker joins.
+    """
     common = (
         *("--node-ip-address", host.fabric_address),
         *("--num-gpus", str(node.gpus or 1)),
@@ -107,10 +112,11 @@ def ray_spec(cluster: Cluster, host: Host, node: NodeState) -> ContainerSpec:
         image=image_of(cluster),
         entrypoint="ray",
         args=args,
-        flags=(*FLAGS, *(INFINIBAND if node.infiniband else ())),
+        flags=(*FLAGS, "--init", *(INFINIBAND if node.infiniband else ())),
         user_flags=cluster.runtime.docker_args,
         env=environment(cluster, host, node),
         mounts=(*mounts(cluster, host, node), Mount("", SESSION, kind="volume")),
+        depends={"Ray's head": gcs} if gcs else {},
     )
 
 

@@ -13,7 +13,7 @@ from sparkctl.inventory.cluster import Cluster
 from sparkctl.serving import flags
 from sparkctl.serving.names import RAY, READY_SECONDS, SERVE, SERVE_ROLE
 from sparkctl.serving.node import NodeState
-from sparkctl.serving.ray import FLAGS, address_of, environment, image_of, per_host_names
+from sparkctl.serving.ray import FLAGS, INFINIBAND, address_of, environment, image_of, per_host_names
 
 PROMPTS = ("Say hello in one word.", "Count from one to five.")
 """Asked to prove that it serves. Two at least: an engine was seen to answer the first request and die on the second."""
@@ -29,6 +29,11 @@ exec vllm serve "$@"
 NCCL_* and others, and so destroys theirs (sparkrun issue 135). $2: the file of the API key, or nothing; the key is
 neither in an argv nor in `docker inspect`."""
 
+
+BESIDE_RAY = ("--volumes-from", RAY, "--pid", f"container:{RAY}")
+"""Ray's sockets in /tmp/ray, and its process namespace: Ray's driver looks for the node's raylet in /proc (2.60:
+"No node info found matching attributes", after 60 s). There the init of Ray's container is process 1: none of its own.
+"""
 
 KEY, NO_KEY = "asked for", "none"
 
@@ -140,7 +145,7 @@ def serve_spec(cluster: Cluster, request: Request, incarnation: str, node: NodeS
         image=image_of(cluster),
         entrypoint="sh",
         args=("-c", RUN, "sparkctl", names, key, *vllm_words(cluster, request)),
-        flags=(*FLAGS, "--volumes-from", RAY),
+        flags=(*FLAGS, *BESIDE_RAY, *(INFINIBAND if node.infiniband else ())),
         user_flags=cluster.runtime.docker_args,
         env={**environment(cluster, cluster.head, node), **request.env, "RAY_ADDRESS": address_of(cluster)},
         depends={"Ray": incarnation, "API key": KEY if key else NO_KEY},

@@ -123,7 +123,9 @@ def lines(log: str) -> tuple[Line, ...]:
 def progress(log: str) -> Progress | None:
     """The last stage that the log speaks of; None for a log that says nothing about one."""
     for line in reversed(lines(log)):
-        for stage, pattern in reversed(_STAGES):
+        if line.level not in ("", "INFO"):
+            continue
+        for stage, pattern in _STAGES:
             matches = list(pattern.finditer(line.text))
             if matches:
                 groups = matches[-1].groupdict()

@@ -43,13 +43,15 @@ def test_a_dry_run_says_what_the_first_run_then_does(hosts: Hosts) -> None:
     assert [(change["host"], change["ensure"]) for change in told["changes"]] == [
         ("spark-1", "secret.ray-token"),
         ("spark-1", "container.sparkctl-ray"),
-        ("spark-2", "container.sparkctl-ray"),
     ]
-    assert [item["reason"] for item in told["unknown"]] == ["known after spark-1/secret.ray-token"]
-    run = told["changes"][2]["commands"][-2]
-    assert run.startswith("docker run --detach --label sparkctl.cluster=two-sparks --label sparkctl.role=worker")
+    assert [item["reason"] for item in told["unknown"]] == [
+        "known after spark-1/secret.ray-token",
+        "known after spark-1/container.sparkctl-ray",
+    ]
+    run = told["changes"][1]["commands"][-2]
+    assert run.startswith("docker run --detach --label sparkctl.cluster=two-sparks --label sparkctl.role=head")
     _, sent = hosts.converge(up(stack()))
-    assert run in sent["spark-2"]
+    assert run in sent["spark-1"]
 
 
 def test_a_changed_variable_restarts_only_that_host_and_says_why(hosts: Hosts) -> None:
@@ -66,6 +68,16 @@ def test_a_changed_variable_restarts_only_that_host_and_says_why(hosts: Hosts) -
         ["docker", "run"],
         ["sh", "-euc"],
     ]
+
+
+def test_workers_follow_a_new_head(hosts: Hosts) -> None:
+    hosts.converge(up(stack()))
+    state = hosts.file("spark-1", "docker.json")
+    state.write_text(state.read_text().replace('"running"', '"exited"'))
+    report, sent = hosts.converge(up(stack()))
+    assert report.errors == ()
+    assert len(started(sent["spark-2"])) == 1
+    assert hosts.converge(up(stack()))[1] == {"spark-1": [], "spark-2": []}
 
 
 def test_a_foreign_container_of_our_name_is_left_alone(hosts: Hosts) -> None:
