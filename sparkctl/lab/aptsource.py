@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
-from sparkctl.lab import cgroups, nfs, services
+from sparkctl.lab import cgroups, nfs, record, services
 from sparkctl.lab.golden import Golden
 from sparkctl.lab.outer import call
 from sparkctl.lab.places import Places
@@ -17,9 +18,9 @@ def ensure(where: Places, golden: Golden, mode: nfs.Mode) -> Path:
     home = where.cache / "apt" / f"{golden.digest}-{mode.value}-{_recipe()}"
     if (home / "Packages").exists():
         return home
-    if not cgroups.pids(where.cgroup / services.APT):  # a running lab still serves its own
+    if not record.running().keys() - {where.run.name} and not cgroups.pids(where.cgroup / services.APT):
         shutil.rmtree(home.parent, ignore_errors=True)
-    part = home.parent / ".part"
+    part = home.parent / f".part-{os.getpid()}"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     if mode is nfs.Mode.KERNEL:
@@ -31,7 +32,8 @@ def ensure(where: Places, golden: Golden, mode: nfs.Mode) -> Path:
         # apt writes an epoch's colon as %3a in file names, and would ask the server for it decoded
         shutil.copyfile(deb, part / deb.name.replace("%3a", "."))
     (part / "Packages").write_text("\n".join(index_entry(deb) for deb in sorted(part.glob("*.deb"))))
-    part.rename(home)
+    if not home.exists():
+        part.rename(home)
     return home
 
 

@@ -99,7 +99,9 @@ def ground(where: Places, plan: Record) -> None:
 def tidy_registry(where: Places, layout: OciLayout) -> None:
     """Empty the registry's store where it has gathered old images; what is wanted now is pushed again."""
     files = (file.lstat() for file in where.registry.rglob("*") if file.is_file())
-    if not cgroups.pids(where.cgroup / services.REGISTRY) and sum(seen.st_size for seen in files) > 2 * layout.size:
+    if record.running().keys() - {where.run.name} or cgroups.pids(where.cgroup / services.REGISTRY):
+        return
+    if sum(seen.st_size for seen in files) > 2 * layout.size:
         shutil.rmtree(where.registry)
 
 

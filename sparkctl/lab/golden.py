@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import platform
 import shlex
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkctl.errors import StepFailed
-from sparkctl.lab import debian, places, spark_root
+from sparkctl.lab import debian, places, record, spark_root
 from sparkctl.lab.outer import call, tail
 from sparkctl.lab.places import Places
 from sparkctl.lab.progress import Progress
@@ -84,16 +85,22 @@ def ensure(where: Places, progress: Progress, stop: threading.Event | None = Non
 
     `stop`, set by another thread, gives up. Raises StepFailed with what mmdebstrap said.
     """
-    if found := find(where):
-        return found
     shelf = where.cache / "golden"
     shelf.mkdir(parents=True, exist_ok=True)
+    with (shelf.parent / "golden.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return find(where) or _make(where, shelf, progress, stop or threading.Event())
+
+
+def _make(where: Places, shelf: Path, progress: Progress, stop: threading.Event) -> Golden:
+    used = {lab.golden for lab in record.running().values()}
     for old in shelf.iterdir():  # half-made ones and those of an older recipe
-        call(["rm", "-rf", "--one-file-system", old], doing="clearing the lab's cache", timeout=300)
+        if old.name not in used:
+            call(["rm", "-rf", "--one-file-system", old], doing="clearing the lab's cache", timeout=300)
     part = shelf / ".part"
     root, debs = part / "root", part / "debs"
     debs.mkdir(parents=True)
-    _make_root(root, debs, progress, stop or threading.Event())
+    _make_root(root, debs, progress, stop)
     spark_root.finish(root)
     part.rename(shelf / digest())
     made = find(where)

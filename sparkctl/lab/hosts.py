@@ -99,6 +99,7 @@ def power_on(where: Places, golden: Golden, host: str) -> None:
     argv: list[str | Path] = [sys.executable, "-P", "-m", chassis.__name__, where.run, where.cache, golden.root, host]
     package = Path(__file__).parent.parent.parent
     environment = ["env", "-i", f"PATH={os.environ.get('PATH', os.defpath)}", f"PYTHONPATH={package}"]
+    environment.append(f"{places.VARIABLE}={places.NAME}")
     cgroups.start(where, f"{host}.chassis", [*environment, *argv], directory / "console")
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkctl.lab import addresses, hosts, spark_root
+from sparkctl.lab import addresses, hosts, places, spark_root
 
 EXPORT = f"/home/{spark_root.USER}/.cache/huggingface"
+CLUSTER = "lab" if places.NAME == places.DEFAULT else f"lab-{places.NAME}"
 IMAGE = f"{addresses.REGISTRY_NAME}/nvidia/vllm:25.11-py3"
-LAB = "default"
 
 _HEAD = """\
 # The running lab: written by `sparkctl lab up`, gone with `sparkctl lab down`. Its addresses exist only in the lab's
 # network, which sparkctl joins because of the next line.
 lab: {lab}
-cluster: lab
+cluster: {cluster}
 ssh: {{user: {user}, identity_file: {key}}}
 head: {head}
 hosts:
@@ -33,7 +33,7 @@ runtime:
 
 def text(nodes: int, key: Path) -> str:
     """An inventory of `nodes` virtual Sparks whose user logs in with the private key `key`."""
-    parts = [_HEAD.format(lab=LAB, user=spark_root.USER, key=key, head=hosts.name(0))]
+    parts = [_HEAD.format(lab=places.NAME, cluster=CLUSTER, user=spark_root.USER, key=key, head=hosts.name(0))]
     for index in range(nodes):
         parts.append(f"  {hosts.name(index)}:\n    address: {addresses.management(index)}\n")
         if nodes > 1:

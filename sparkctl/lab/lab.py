@@ -93,6 +93,8 @@ def down(*, purge: bool = False, progress: Progress | None = None) -> None:
     with _locked(Places()):
         found = record.load()
         where = found[0] if found else Places()
+        if purge and (others := [name for name in record.running() if name != where.run.name]):
+            raise UsageError(f"emptying the lab's cache: {others[0]} runs on it", hint="take that lab down first")
         progress.step("taking the lab down")
         teardown.take_down(where)
         if purge:
@@ -126,15 +128,14 @@ def known_host_keys() -> dict[str, dict[str, str]]:
     return {host: hosts.host_keys(where, host) for host in map(hosts.name, range(now.nodes))}
 
 
-def join(name: str = inventory.LAB) -> None:
+def join(name: str = places.NAME) -> None:
     """Move the calling thread, and all it starts later, into the controller's network namespace.
 
     Raises UsageError where no such lab runs.
     """
-    if name != inventory.LAB:
-        raise UsageError(
-            f"joining the lab {name}: there is only one, called {inventory.LAB}", hint="sparkctl lab status"
-        )
+    if name != places.NAME:
+        hint = f"{places.VARIABLE}={name} sparkctl …"
+        raise UsageError(f"joining the lab {name}: this sparkctl is about the lab {places.NAME}", hint=hint)
     _running()
     namespaces.enter(places.CONTROLLER)
 

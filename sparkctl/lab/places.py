@@ -1,18 +1,40 @@
-"""Where the lab keeps things, and what they are called. Only one lab can run on a machine."""
+"""Where the lab keeps things, and what they are called.
+
+A machine has one lab, called `default`, unless `SPARKCTL_LAB=NAME` asks for another beside it: so tests never touch the
+lab that someone works with. Labs share the cache and nothing else.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkctl.errors import UsageError
+
 NETNS = Path("/run/netns")
 """Where ip-netns(8) keeps named network namespaces."""
-PREFIX = "sparkctl-lab."
+DEFAULT = "default"
+VARIABLE = "SPARKCTL_LAB"
+
+
+def _named(wanted: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?", wanted):
+        raise UsageError(
+            f"{VARIABLE}={wanted!r} is no lab's name", hint="up to 16 lower-case letters, digits and dashes"
+        )
+    return wanted
+
+
+NAME = _named(os.environ.get(VARIABLE) or DEFAULT)
+STEM = "sparkctl-lab" + ("" if NAME == DEFAULT else f"-{NAME}")
+PREFIX = STEM + "."
 """Every network namespace of the lab begins with it: `lab down` removes these and no others."""
 CONTROLLER = PREFIX + "controller"
 SWITCH = PREFIX + "switch"
 """Holds the management bridge, the patch panel with all cables, the registry and the apt source."""
-CGROUP = "sparkctl-lab"
+CGROUP = STEM
 """The cgroup in which every process of the lab lives: whatever is in it is ours, and nothing else is."""
 
 STANDINS = Path(__file__).parent / "standins"
@@ -39,7 +61,7 @@ class Places:
     `disk` is what a running lab needs on a real disk (an NFS server cannot export tmpfs or overlayfs).
     """
 
-    run: Path = Path("/run/sparkctl-lab")
+    run: Path = Path("/run") / STEM
     cache: Path = field(default_factory=user_cache)
 
     @property
@@ -84,7 +106,7 @@ class Places:
 
     @property
     def disk(self) -> Path:
-        return self.cache / "running"
+        return self.cache / STEM.replace("sparkctl-lab", "running")
 
     @property
     def registry(self) -> Path:

@@ -41,6 +41,13 @@ def load(run: Path | None = None) -> tuple[Places, Record] | None:
     return Places(where.run, Path(record.cache)), record
 
 
+def running() -> dict[str, Record]:
+    """Every lab of this machine, by the name of its run directory."""
+    runs = sorted(Places().run.parent.glob("sparkctl-lab*/lab.json"))
+    found = {file.parent.name: load(file.parent) for file in runs}
+    return {name: lab[1] for name, lab in found.items() if lab}
+
+
 @dataclass(frozen=True, slots=True)
 class HostStatus:
     """A virtual Spark: `state` is off, booting, up or frozen."""

@@ -6,6 +6,8 @@ import fcntl
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,7 +113,7 @@ def test_hosts_and_netdevs_that_do_not_exist_are_refused_by_name(
     assert refusal.value.hint == "one of spark-1, spark-2"
     with pytest.raises(UsageError, match="netdev eth0"):
         lab.cut("spark-1", "eth0")
-    with pytest.raises(UsageError, match="only one"):
+    with pytest.raises(UsageError, match="about the lab default"):
         lab.join("other")
 
 
@@ -165,3 +167,23 @@ def test_entering_a_namespace_that_is_not_there_says_what_to_do(
         namespaces.enter(places.CONTROLLER)
     with pytest.raises(StepFailed, match="no lab runs"):
         namespaces.within(places.CONTROLLER, lambda: None)
+
+
+@pytest.mark.parametrize("name", ["../x", "A", "-a", "a b", "a" * 17, "a/b", "$(id)"])
+def test_a_lab_cannot_be_called_anything(name: str) -> None:
+    with pytest.raises(UsageError, match="no lab's name"):
+        places._named(name)
+
+
+@pytest.mark.parametrize(("name", "stem"), [(None, "sparkctl-lab"), ("test", "sparkctl-lab-test")])
+def test_a_second_lab_shares_nothing_with_the_first_but_the_cache(name: str | None, stem: str) -> None:
+    code = (
+        "from sparkctl.lab.places import *; p = Places(); print(p.run, p.disk.name, p.cgroup.name, CONTROLLER, p.lock)"
+    )
+    env = {**os.environ, **({places.VARIABLE: name} if name else {})}
+    env |= {} if name else {places.VARIABLE: ""}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    ).stdout.split()
+    disk = stem.replace("sparkctl-lab", "running")
+    assert said == [f"/run/{stem}", disk, stem, f"{stem}.controller", f"/run/{stem}.lock"]
