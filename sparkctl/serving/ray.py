@@ -81,7 +81,7 @@ def mounts(cluster: Cluster, host: Host, node: NodeState) -> tuple[Mount, ...]:
     ]
     return (
         Mount(secret.directory(cluster.name), secret.INSIDE, read_only=True),
-        Mount(node.path(cluster.runtime.hf_cache), HF_CACHE_IN_CONTAINER, make=True),
+        Mount(node.path(cluster.hf_cache_on(host)), HF_CACHE_IN_CONTAINER, make=True),
         *shared,
     )
 

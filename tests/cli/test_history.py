@@ -12,7 +12,12 @@ from sparkctl.cli.history import _as_of_now
 from sparkctl.converge.journal import Journal, past_runs
 
 
-@pytest.mark.parametrize(("pid", "ended"), [(os.getpid(), "running"), (2**22 + 1, "interrupted"), ("x", "interrupted")])
+@pytest.mark.parametrize(
+    ("pid", "ended"),
+    [(os.getpid(), "running"), (2**22 + 1, "interrupted"), ("x", "interrupted")],
+    ids=["alive", "gone", "no number"],
+    ids=["alive", "gone", "nonsense"],
+)
 def test_a_run_without_a_report(tmp_path: Path, pid: object, ended: str) -> None:
     journal = Journal(tmp_path, "c", "sparkctl up")
     journal.close()
