@@ -241,7 +241,7 @@ def test_ctrl_c_ends_a_command_at_once_with_a_sentence(trusted: Place) -> None:
         [*argv, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
     ) as child:
         assert child.stdout is not None and child.stderr is not None
-        child.stdout.readline()
+        assert {child.stdout.readline(), child.stdout.readline()} == {"spark-1 | begun\n", "spark-2 | begun\n"}
         began = time.monotonic()
         child.send_signal(signal.SIGINT)
         child.wait(timeout=20)
