@@ -63,8 +63,6 @@ ENVIRONMENT = {
     # two workers on one NUMA node: `auto` refuses with "Not enough allowed NUMA nodes"
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
-    # GiB; without it vLLM claims most of the machine's memory, which the lab's hosts share, and does not start
-    "VLLM_CPU_KVCACHE_SPACE": "1",
 }
 
 LABELS = {
