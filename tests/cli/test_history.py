@@ -15,7 +15,6 @@ from sparkctl.converge.journal import Journal, past_runs
 @pytest.mark.parametrize(
     ("pid", "ended"),
     [(os.getpid(), "running"), (2**22 + 1, "interrupted"), ("x", "interrupted")],
-    ids=["alive", "gone", "no number"],
     ids=["alive", "gone", "nonsense"],
 )
 def test_a_run_without_a_report(tmp_path: Path, pid: object, ended: str) -> None:
