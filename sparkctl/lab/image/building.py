@@ -93,7 +93,7 @@ def build(cache: Path, progress: Progress) -> OciLayout:
 
 def hub_of(store: Path, model: dict[str, bytes]) -> Path:
     """A Hugging Face cache directory that holds the tiny model, written once."""
-    directory = store / f"huggingface-{recipe.top_key(model)}"
+    directory = store / f"huggingface-{recipe.model_key(model)}"
     if not directory.is_dir():
         part = directory.with_name(directory.name + ".part")
         shutil.rmtree(part, ignore_errors=True)

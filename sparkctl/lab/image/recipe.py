@@ -119,6 +119,11 @@ def top_key(model: dict[str, bytes]) -> str:
     return _key("top", payload, VLLM_VERSION, {name: _digest(data) for name, data in model.items()})
 
 
+def model_key(model: dict[str, bytes]) -> str:
+    """Of the tiny model's Hugging Face cache."""
+    return _key("model", {name: _digest(data) for name, data in model.items()})
+
+
 def payload_files() -> list[Path]:
     """The files that the top layer takes from this package."""
     found = (path for path in PAYLOAD.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
