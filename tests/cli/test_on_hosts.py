@@ -246,10 +246,10 @@ def test_ctrl_c_ends_a_command_at_once_with_a_sentence(trusted: Place) -> None:
         child.send_signal(signal.SIGINT)
         child.wait(timeout=20)
         said = child.stderr.read()
-    assert (child.returncode, time.monotonic() - began < 5) == (130, True), said
+    assert (child.returncode, time.monotonic() - began < 10) == (130, True), said
     assert said.startswith("error: interrupted: ")
     assert len(said.splitlines()) == 2, said
-    assert eventually(lambda: not marked_processes(mark)), "it goes on on a host"
+    assert eventually(lambda: not marked_processes(mark), 15), "it goes on on a host"
 
 
 def test_status_of_a_cluster_that_is_down_and_of_a_host_that_is_off(trusted: Place) -> None:
