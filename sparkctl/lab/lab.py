@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from sparkctl.errors import LockedError, StepFailed, UsageError
 from sparkctl.lab import (
@@ -204,20 +204,33 @@ def _plugs(host: str, netdev: str | None) -> list[wiring.Plug]:
 
 @contextmanager
 def _locked(where: Places) -> Iterator[None]:
-    """One command at a time may make or remove a lab."""
-    with open(where.lock, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            lock.seek(0)
-            raise LockedError(
-                f"changing the lab: another sparkctl (process {lock.read().strip() or 'unknown'}) is at it",
-                hint="wait for it to end",
-            ) from busy
+    """One command at a time may make or remove a lab; the lock's file goes with the lab."""
+    with _lock_file(where) as lock:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+        if not where.record.exists():
+            where.lock.unlink()
+
+
+def _lock_file(where: Places) -> TextIO:
+    while True:
+        lock = os.fdopen(os.open(where.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock.fileno()).st_ino == where.lock.stat().st_ino:
+                return lock
+        except BlockingIOError as busy:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            lock.close()
+            raise LockedError(
+                f"changing the lab: another sparkctl (process {holder}) is at it", hint="wait for it to end"
+            ) from busy
+        except FileNotFoundError:
+            pass
+        lock.close()  # its last holder removed the file while we opened it
 
 
 def _running() -> tuple[Places, Record]:

@@ -87,6 +87,7 @@ def test_a_second_command_is_told_who_is_at_it(where: Places, tmp_path: Path) ->
             pytest.fail("two at once")
     with lab._locked(where):
         assert where.lock.read_text() == str(os.getpid())
+    assert not where.lock.exists()
 
 
 @pytest.fixture
