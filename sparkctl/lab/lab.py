@@ -93,14 +93,14 @@ def down(*, purge: bool = False, progress: Progress | None = None) -> None:
     with _locked(Places()):
         found = record.load()
         where = found[0] if found else Places()
-        if purge and (others := [name for name in record.running() if name != where.run.name]):
-            raise UsageError(f"emptying the lab's cache: {others[0]} runs on it", hint="take that lab down first")
+        others = {name: lab.cache for name, lab in record.running().items() if name != where.run.name}
+        if purge and str(where.cache) in others.values():
+            raise UsageError(f"emptying the lab's cache: {', '.join(others)} runs on it", hint="take it down first")
         progress.step("taking the lab down")
         teardown.take_down(where)
         if purge:
             progress.step("emptying the lab's cache")
-            for cache in {where.cache, Places().cache}:
-                call(["rm", "-rf", "--one-file-system", cache], doing="emptying the lab's cache", timeout=600)
+            call(["rm", "-rf", "--one-file-system", where.cache], doing="emptying the lab's cache", timeout=600)
         progress.step("taking the lab down", 1, 1)
 
 
