@@ -12,6 +12,9 @@ from sparkctl.ui.text import clean, duration, pad, paint, width
 EVERY = 10.0
 """Seconds between two progress lines of one host or one proof."""
 
+LONGEST = 100
+"""Characters of what a step changed that are told without -v."""
+
 OUTCOME_STYLE = {
     Outcome.OK: "green",
     Outcome.CHANGED: "yellow",
@@ -72,7 +75,8 @@ class PlainView:
         if not self._verbose and outcome in (Outcome.OK, Outcome.SKIPPED, Outcome.UNREACHABLE):
             return []
         row, step = self.board.row(event.host or ""), event.step or ""
-        said = [step, event.text or row.begun.get(step, "").replace(" -> ", " → ")]
+        change = row.begun.get(step, "").replace(" -> ", " → ")
+        said = [step, event.text or (change if self._verbose else short(change))]
         if step in row.begun:
             said.append(duration(row.took.get(step, event.seconds - row.since)))
         return [self._host(event, outcome.value, OUTCOME_STYLE[outcome], "  ".join(part for part in said if part))]
@@ -82,12 +86,16 @@ class PlainView:
             return [self._host(event, "says", "dim", event.text)]
         row = self.board.row(event.host or "")
         said = f"{row.step}  {_share(row)}{row.text}"
-        return [self._host(event, "...", "dim", said)] if self._due(f"host {event.host}", event, said) else []
+        return (
+            [self._host(event, "...", "dim", said)]
+            if self._due(f"host {event.host} {row.step}", event, said, row.since + EVERY)
+            else []
+        )
 
     def _waiting(self, event: Event) -> list[str]:
-        if not self._due(f"gate {event.step}", event, event.text):
-            return []
         waited = float(event.data.get("waited") or 0.0)
+        if not self._due(f"gate {event.step}", event, event.text, event.seconds - waited):
+            return []
         return [f"  waiting for {clean(event.text)}  {self._style(duration(waited), 'dim')}"]
 
     def _proof(self, event: Event) -> str:
@@ -95,9 +103,9 @@ class PlainView:
             return f"  {self._style('proven', 'green')}  {clean(event.step or '')}: {clean(event.text)}"
         return f"  {self._style('not proven', 'bad')}  {clean(event.step or '')}: {clean(event.text)}"
 
-    def _due(self, key: str, event: Event, text: str) -> bool:
-        """New words at once when nothing was said for a while; never the same words twice."""
-        when, before = self._said.get(key, (-EVERY, ""))
+    def _due(self, key: str, event: Event, text: str, begun: float) -> bool:
+        """New words when nothing was said since `begun` or for a while; never the same words twice."""
+        when, before = self._said.get(key, (begun - EVERY, ""))
         if text == before or event.seconds - when < EVERY:
             return False
         self._said[key] = (event.seconds, text)
@@ -110,6 +118,12 @@ class PlainView:
 
     def _style(self, text: str, style: str) -> str:
         return paint(text, style, self._stream.color)
+
+
+def short(changes: str) -> str:
+    """The first of many changes (`a: 1 → 2; b: 3 → 4; …`), and how many more there are."""
+    first, *more = changes.split("; ")
+    return changes if len(changes) <= LONGEST or not more else f"{first}; and {len(more)} more"
 
 
 def _share(row: Row) -> str:

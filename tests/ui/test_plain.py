@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 from ui_events import RUN, events
 
-from sparkctl.converge.events import Event, Kind
+from sparkctl.converge.events import Event, Kind, Outcome
 from sparkctl.ui.plain import PlainView
 from sparkctl.ui.terminal import Stream
 
@@ -41,6 +41,26 @@ def test_colour_only_where_asked() -> None:
 def test_progress_of_one_host_is_a_line_every_ten_seconds_at_most() -> None:
     lines = [Event(Kind.LINE, n / 10, host="s", step="x", text=f"line {n}") for n in range(1000)]
     assert 9 <= len(_lines(lines)) <= 11
+
+
+def test_a_quick_step_is_told_once_when_it_is_done() -> None:
+    events = [
+        Event(Kind.STEP_STARTED, 5.0, host="s", step="x", text="a: 1 -> 2"),
+        Event(Kind.LINE, 5.5, host="s", step="x", text="84a5840decf7"),
+        Event(Kind.LINE, 9.0, host="s", step="x", text="still at it"),
+        Event(Kind.STEP_DONE, 9.5, host="s", step="x", outcome=Outcome.CHANGED),
+    ]
+    assert _lines(events) == ["  s  changed  x  a: 1 → 2  4.5 s"]
+
+
+def test_many_changes_are_counted_and_told_in_full_with_v() -> None:
+    text = "; ".join(f"mtu of device number {n}: 1500 -> 9000" for n in range(5))
+    events = [
+        Event(Kind.STEP_STARTED, 0.0, host="s", step="x", text=text),
+        Event(Kind.STEP_DONE, 1.0, host="s", step="x", outcome=Outcome.CHANGED),
+    ]
+    assert _lines(events) == ["  s  changed  x  mtu of device number 0: 1500 → 9000; and 4 more  1.0 s"]
+    assert "number 4: 1500 → 9000" in _lines(events, verbose=1)[-1]
 
 
 def test_a_pull_is_told_in_layers() -> None:
