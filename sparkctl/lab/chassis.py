@@ -24,7 +24,7 @@ def main(run: str, cache: str, golden: str, host: str) -> int:
     """Serve one host until it is off."""
     where = Places(Path(run), Path(cache))
     directory = where.host(host)
-    while True:
+    while not (directory / SWITCH_OFF).exists():
         _fresh_cgroup(where.cgroup / host)
         network.plug_in(where, host)
         _say("power on")
@@ -38,8 +38,9 @@ def main(run: str, cache: str, golden: str, host: str) -> int:
         ).returncode
         network.unplug(where, host)
         _say(f"power off, status {status}")
-        if status != _REBOOT or (directory / SWITCH_OFF).exists():
-            return 0
+        if status != _REBOOT:
+            break
+    return 0
 
 
 def _say(what: str) -> None:

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from sparkctl.errors import StepFailed, UsageError
@@ -105,25 +106,23 @@ def power_on(where: Places, golden: Golden, host: str) -> None:
 
 def power_off(where: Places, host: str, timeout: float = 60.0) -> None:
     """Shut down in order, as `poweroff` does. Raises StepFailed after `timeout` seconds."""
+
+    def ask() -> None:
+        thaw(where, host)
+        if first := first_process(where, host):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(first, signal.SIGRTMIN + 4)  # systemd(1): power off
+
     _switch_off(where, host)
-    if not has_power(where, host):
-        return
-    thaw(where, host)
-    if first := first_process(where, host):
-        os.kill(first, signal.SIGRTMIN + 4)  # systemd(1): power off
-    else:
-        kill(where, host)
-    _wait_off(where, host, timeout)
+    _wait_off(where, host, timeout, ask, every=3.0)  # asked again: a systemd that just starts hears nothing yet
 
 
 def kill(where: Places, host: str) -> None:
     """Cut the power: the carrier goes first, so that no dying process can still say goodbye to its peers."""
     _switch_off(where, host)
-    if not has_power(where, host):
-        return
-    network.darken(where, host)
-    cgroups.kill(where.cgroup / host)
-    _wait_off(where, host, 20.0)
+    if has_power(where, host):
+        network.darken(where, host)
+    _wait_off(where, host, 20.0, lambda: cgroups.kill(where.cgroup / host), every=0.1)
 
 
 def _switch_off(where: Places, host: str) -> None:
@@ -132,15 +131,20 @@ def _switch_off(where: Places, host: str) -> None:
     (where.host(host) / chassis.SWITCH_OFF).touch()
 
 
-def _wait_off(where: Places, host: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
+def _wait_off(where: Places, host: str, timeout: float, do: Callable[[], None], every: float) -> None:
+    """Do it again and again (`every` so many seconds) until the host's chassis has ended."""
+    deadline, due = time.monotonic() + timeout, 0.0
     while has_power(where, host):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise StepFailed(
                 f"switching {host} off: still running after {timeout:.0f} s",
                 host=host,
                 hint=f"cut its power: sparkctl lab fault kill {host}",
             )
+        if now >= due:
+            do()
+            due = now + every
         time.sleep(0.05)
 
 

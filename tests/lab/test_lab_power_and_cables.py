@@ -177,6 +177,17 @@ def test_a_frozen_host_can_be_killed() -> None:
     lab.power_on(TWO)
 
 
+@pytest.mark.parametrize("off", [lab.kill, lab.power_off])
+@pytest.mark.parametrize("after", [0.0, 0.15, 0.4])
+def test_a_host_that_is_just_starting_can_be_switched_off(off: Callable[[str], None], after: float) -> None:
+    lab.kill(TWO)
+    lab.power_on(TWO, wait=False)
+    time.sleep(after)
+    off(TWO)
+    assert states() == ["up", "off"]
+    lab.power_on(TWO)
+
+
 def test_up_repairs_what_went_off() -> None:
     lab.kill(TWO)
     assert lab.up(2, yes=True).state == "up"
