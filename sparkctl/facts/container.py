@@ -124,17 +124,20 @@ def containers_of(cluster: str) -> Fact[tuple[Container, ...]]:
     return Fact(f"containers of {cluster}", snippet, parse, timeout=20)
 
 
-def incarnation_of(cluster: str, name: str) -> Fact[str]:
-    """Which run of the container `name` of `cluster` is on; unavailable where it does not run."""
+def incarnation_of(cluster: str, name: str, called: str) -> Fact[str]:
+    """Which run of the container `name` of `cluster` is on; unavailable where it does not run.
+
+    `called` is what people call it: it names the fact.
+    """
     mine = containers_of(cluster)
 
     def parse(output: Output) -> str:
         running = [found for found in mine.parse(output) if found.name == name and found.running]
         if not running:
-            raise FactUnavailable(f"{name} does not run", hint="sparkctl up")
+            raise FactUnavailable("it is not up", hint="sparkctl up")
         return running[0].incarnation
 
-    return Fact(f"incarnation of {name} of {cluster}", mine.snippet, parse, timeout=mine.timeout)
+    return Fact(called, mine.snippet, parse, timeout=mine.timeout)
 
 
 def container_log(name: str, lines: int = 400) -> Fact[str]:

@@ -51,7 +51,7 @@ def vllm(cluster: Cluster, request: Request) -> Step:
         return ContainerRunning(serve_spec(cluster, request, ray, node), ("image",), last_words=last_words(VLLM))
 
     head = cluster.head.name
-    refs = (Ref(head, incarnation_of(cluster.name, RAY), f"container.{RAY}"), Ref(head, NODE, ""))
+    refs = (Ref(head, incarnation_of(cluster.name, RAY, "Ray"), f"container.{RAY}"), Ref(head, NODE, ""))
     return Deferred(f"container.{SERVE}", refs, build)
 
 

@@ -69,7 +69,7 @@ def ray(cluster: Cluster, host: Host) -> Step:
     head = cluster.head.name
     refs: tuple[Ref[Any], ...] = (Ref(host.name, NODE, ""),)
     if host != cluster.head:
-        refs = (*refs, Ref(head, incarnation_of(cluster.name, RAY), f"container.{RAY}"))
+        refs = (*refs, Ref(head, incarnation_of(cluster.name, RAY, "Ray"), f"container.{RAY}"))
     along = (SERVE,) if host == cluster.head else ()
 
     def build(node: NodeState, gcs: str = "") -> ContainerRunning:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import grp
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,14 @@ import pytest
 from sparkctl.converge import Event, Plan, Report, converge, plan
 from sparkctl.ensure import secret
 from sparkctl.flows.phase import Flow
+from sparkctl.flows.serve import serve
+from sparkctl.flows.up import up
 from sparkctl.inventory.cluster import Cluster, Host, Rail, Runtime
+from sparkctl.serving.vllm import Request
 from tests.support import fake_hosts
 from tests.support.local_door import LocalDoor
+
+TINY = Request("lab/tiny", max_model_len=512)
 
 
 def stack(hosts: int = 2, **runtime: object) -> Cluster:
@@ -68,13 +74,46 @@ class Hosts:
         return self.root / host / name
 
 
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One place for all tests: what is asked of containers names it, so that a snapshot fits only there."""
+    return tmp_path_factory.mktemp("flows")
+
+
 @pytest.fixture
-def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
-    programs = fake_hosts.install(tmp_path / "bin")
+def hosts(ground: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
+    """Two hosts with nothing on them."""
+    here = ground / "now"
+    programs = fake_hosts.install(ground / "bin")
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(secret, "ROOT", str(tmp_path / "secrets"))
+    monkeypatch.setenv("HOME", str(here / "home"))
+    monkeypatch.setattr(secret, "ROOT", str(here / "secrets"))
     monkeypatch.setattr(secret, "OWNER", f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}")
-    found = Hosts(tmp_path / "hosts", ("spark-1", "spark-2"))
+    found = Hosts(here / "hosts", ("spark-1", "spark-2"))
     found.doors()
-    return found
+    yield found
+    shutil.rmtree(here)
+
+
+def _after(hosts: Hosts, ground: Path, name: str, flow: Flow) -> Hosts:
+    """The hosts as `flow` leaves them: converged by the first test that asks, copied for the others."""
+    snapshot, here = ground / name, ground / "now"
+    if not snapshot.exists():
+        report, _ = hosts.converge(flow)
+        assert report.errors == ()
+        hosts.events.clear()
+        shutil.copytree(here, snapshot)
+    shutil.copytree(snapshot, here, dirs_exist_ok=True)
+    return hosts
+
+
+@pytest.fixture
+def raised(hosts: Hosts, ground: Path) -> Hosts:
+    """Ray is up on both."""
+    return _after(hosts, ground, "raised", up(stack()))
+
+
+@pytest.fixture
+def serving(hosts: Hosts, ground: Path) -> Hosts:
+    """Ray is up on both, and TINY is served."""
+    return _after(hosts, ground, "serving", (*up(stack()), *serve(stack(), TINY)))
