@@ -13,7 +13,11 @@ from sparkctl.ssh.command import Action, Command
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`unit` (with its suffix) shall be enabled and active. `hint` says what to do where the host has no such unit."""
+    """`unit` (with its suffix) shall be enabled and active. `hint` says what to do where the host has no such unit.
+
+    A unit that something in `needs` installs may be missing yet: its start is planned all the same, and so is told as
+    a change even where the package's own scripts come before us.
+    """
 
     unit: str
     needs: tuple[str, ...] = ()
@@ -30,7 +34,7 @@ class Service:
 
     def _parse(self, output: Output) -> UnitState:
         seen = parse_unit_state(output)
-        if seen.load == "not-found":
+        if seen.load == "not-found" and not self.needs:
             raise FactUnavailable(f"there is no unit {self.unit}", hint=self.hint)
         return seen
 
@@ -39,9 +43,9 @@ class Service:
             return Diff(refuse=f"{self.unit} is masked", hint=f"sudo systemctl unmask {self.unit}")
         changes = []
         if not seen.enabled:
-            changes.append(Change(f"{self.unit} at boot", seen.file_state or "disabled", "enabled"))
+            changes.append(Change(f"{self.unit} at boot", seen.file_state or "absent", "enabled"))
         if seen.active != "active":
-            changes.append(Change(self.unit, seen.active or "inactive", "active"))
+            changes.append(Change(self.unit, seen.active or "absent", "active"))
         return Diff(tuple(changes))
 
     def apply(self, seen: UnitState, diff: Diff) -> Sequence[Action]:

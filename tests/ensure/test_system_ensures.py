@@ -58,6 +58,19 @@ def test_a_masked_unit_is_not_unmasked_and_an_absent_one_is_unknown() -> None:
     assert (raised.value.reason, raised.value.hint) == ("there is no unit docker.service", "install docker")
 
 
+def test_a_unit_that_a_pending_package_brings_is_a_change_not_a_riddle() -> None:
+    wanted = Service("nfs-server.service", needs=("package.nfs-kernel-server",))
+    seen = value(SimulatedHost(units={}), wanted.fact)
+    assert [str(change) for change in wanted.diff(seen).changes] == [
+        "nfs-server.service at boot: absent -> enabled",
+        "nfs-server.service: inactive -> active",
+    ]
+    assert [str(action) for action in wanted.apply(seen, wanted.diff(seen))] == [
+        "sudo -n -- systemctl enable nfs-server.service",
+        "sudo -n -- systemctl start nfs-server.service",
+    ]
+
+
 def group_state(
     uid: int = 1000, in_login: bool = False, exists: bool = True, members: tuple[str, ...] = ()
 ) -> GroupState:
