@@ -15,7 +15,7 @@ from pathlib import Path
 from sparkctl.lab import places
 from sparkctl.lab.golden import Golden
 from sparkctl.lab.machine import Kernel
-from sparkctl.lab.outer import call
+from sparkctl.lab.outer import call, succeeds
 
 SOURCES = places.STANDINS / "nfs"
 VERSION = "1:2.8.3-1+sparkctl"
@@ -47,7 +47,12 @@ def choose(kernel: Kernel) -> Mode:
     """The kernel's NFS where it has server and client. `SPARKCTL_LAB_NFS=stand-in` asks for the other."""
     if os.environ.get("SPARKCTL_LAB_NFS") == Mode.STAND_IN.value:
         return Mode.STAND_IN
-    return Mode.KERNEL if kernel.nfs else Mode.STAND_IN
+    return Mode.KERNEL if kernel.nfs and serves_in_a_namespace() else Mode.STAND_IN
+
+
+def serves_in_a_namespace() -> bool:
+    """Whether the kernel's server can be set up in a network namespace of its own, as each host has one."""
+    return succeeds(["unshare", "--net", "--mount", "mount", "-t", "nfsd", "nfsd", "/proc/fs/nfsd"])
 
 
 def build(golden: Golden, target: Path) -> list[Path]:

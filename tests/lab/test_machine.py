@@ -42,6 +42,9 @@ def test_a_kernel_with_nfs_needs_no_fuse_and_no_stand_in(monkeypatch: pytest.Mon
     monkeypatch.delenv("SPARKCTL_LAB_NFS", raising=False)
     seen = kernel(FILESYSTEMS + "nodev\tnfs\nnodev\tnfsd\n", fuse=False)
     machine.check_kernel(seen)
+    monkeypatch.setattr(nfs, "serves_in_a_namespace", lambda: False)
+    assert nfs.choose(seen) is nfs.Mode.STAND_IN
+    monkeypatch.setattr(nfs, "serves_in_a_namespace", lambda: True)
     assert nfs.choose(seen) is nfs.Mode.KERNEL
     monkeypatch.setenv("SPARKCTL_LAB_NFS", "stand-in")
     assert nfs.choose(seen) is nfs.Mode.STAND_IN
