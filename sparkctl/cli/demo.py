@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkctl.ui.columns import Cell, columns
+from sparkctl.ui.columns import Cell, Row, columns
 from sparkctl.ui.text import duration, paint
 
 MODEL = "tiny-cpu"
@@ -53,16 +53,13 @@ def heading(number: int, count: int, stage: Stage, color: bool) -> list[str]:
     return ["", paint(f"[{number}/{count}] {stage.title}", "bold", color), paint(f"$ {stage}", "dim", color)]
 
 
-def took_lines(took: Sequence[tuple[Stage, float]], *, limit: int | None, color: bool) -> list[str]:
-    """How long each stage took, and all of them."""
-    rows = [(Cell(duration(seconds), "dim"), stage.title) for stage, seconds in took]
+def end_lines(took: Sequence[tuple[Stage, float]], *, keep: bool, limit: int | None, color: bool) -> list[str]:
+    """How long each stage and all of them took, and what to type next where the lab goes on."""
     total = sum(seconds for _, seconds in took)
-    return columns(
-        [*rows, (Cell(duration(total), "bold"), Cell("in all", "bold"))], limit=limit, color=color, indent="  "
-    )
-
-
-def next_lines(*, limit: int | None, color: bool) -> list[str]:
-    """What to type next."""
-    rows = [(Cell(command, "cyan"), Cell(what, "dim")) for command, what in NEXT]
-    return ["", paint("try next:", "bold", color), *columns(rows, limit=limit, color=color, indent="  ")]
+    rows: list[Row] = [(Cell(duration(seconds), "dim"), stage.title) for stage, seconds in took]
+    rows.append((Cell(duration(total), "bold"), Cell("in all", "bold")))
+    lines = ["", *columns(rows, limit=limit, color=color, indent="  ")]
+    if keep:
+        commands = [(Cell(command, "cyan"), Cell(what, "dim")) for command, what in NEXT]
+        lines += ["", paint("try next:", "bold", color), *columns(commands, limit=limit, color=color, indent="  ")]
+    return lines

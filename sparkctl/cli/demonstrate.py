@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sparkctl.cli import demo
 from sparkctl.cli.failure import Interrupted
+from sparkctl.cli.picture import SHOWN, Picture
 from sparkctl.cli.session import Session
 from sparkctl.errors import (
     ConfigError,
@@ -22,32 +22,24 @@ from sparkctl.errors import (
     UsageError,
 )
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-WIDTH = 100
-"""Columns of the picture."""
 PATIENCE = 20.0
 """Seconds that an interrupted stage may take to clean up before it is told again."""
 
 
-def play(session: Session, stages: Sequence[demo.Stage], picture: Path | None) -> list[tuple[demo.Stage, float]]:
-    """Run all stages and say how long each took. Raises `StepFailed` at the first that fails."""
-    recorder = _recorder() if picture is not None else None
+def play(session: Session, stages: Sequence[demo.Stage], picture: Picture | None) -> list[tuple[demo.Stage, float]]:
+    """Run all stages and say how long each took. Raises what a failed stage's exit code means."""
     took: list[tuple[demo.Stage, float]] = []
-    try:
-        for number, stage in enumerate(stages, 1):
-            colour = session.terminal.err.color or recorder is not None
-            _tell(session, recorder, demo.heading(number, len(stages), stage, colour))
-            began = time.monotonic()
-            code = _run(session, stage, recorder)
-            took.append((stage, time.monotonic() - began))
-            if code:
-                raise _failure(stage, code)
-        return took
-    finally:
-        if recorder is not None and picture is not None:
-            picture.write_text(recorder.export_svg(title="sparkctl lab demo"), encoding="utf-8")
+    for number, stage in enumerate(stages, 1):
+        err = session.terminal.err
+        err.lines(demo.heading(number, len(stages), stage, err.color))
+        if picture is not None:
+            picture.add(demo.heading(number, len(stages), stage, True))
+        began = time.monotonic()
+        code = _run(session, stage, picture)
+        took.append((stage, time.monotonic() - began))
+        if code:
+            raise _failure(stage, code)
+    return took
 
 
 def _failure(stage: demo.Stage, code: int) -> SparkctlError:
@@ -58,23 +50,28 @@ def _failure(stage: demo.Stage, code: int) -> SparkctlError:
     return kind(message, step=stage.title, hint="sparkctl lab demo")
 
 
-def _run(session: Session, stage: demo.Stage, recorder: Console | None) -> int:
+def _run(session: Session, stage: demo.Stage, picture: Picture | None) -> int:
     """The stage's exit code. Its own two streams are ours, but for a picture, which is made of both."""
     options = session.options
-    colour = "always" if recorder is not None else options.color
+    colour = "always" if picture is not None else options.color
     argv = [sys.executable, "-m", "sparkctl", "--color", colour, *["-v"] * options.verbose, *stage.words]
     child: subprocess.Popen[Any]
-    if recorder is None:
+    if picture is None:
         child = subprocess.Popen(argv, stdout=sys.stderr if session.json else None)
     else:
         child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    said: list[str] = []
     try:
         for line in child.stdout or ():
-            _tell(session, recorder, [str(line).rstrip("\n")])
+            said.append(str(line).rstrip("\n"))
+            session.terminal.err.lines(said[-1:])
         return child.wait()
     except KeyboardInterrupt as interrupt:
         _let_end(child, told=not isinstance(interrupt, Interrupted))
         raise Interrupted("the demo stopped in the middle; the lab is left as it is") from interrupt
+    finally:
+        if picture is not None:
+            picture.add(said, shown=SHOWN)
 
 
 def _let_end(child: subprocess.Popen[Any], told: bool) -> None:
@@ -86,20 +83,3 @@ def _let_end(child: subprocess.Popen[Any], told: bool) -> None:
     except subprocess.TimeoutExpired:
         child.terminate()
         child.wait()
-
-
-def _tell(session: Session, recorder: Console | None, lines: Sequence[str]) -> None:
-    session.terminal.err.lines(lines)
-    if recorder is not None:
-        from rich.text import Text
-
-        for line in lines:
-            recorder.print(Text.from_ansi(line))
-
-
-def _recorder() -> Console:
-    import io
-
-    from rich.console import Console
-
-    return Console(record=True, file=io.StringIO(), width=WIDTH, force_terminal=True, highlight=False, markup=False)

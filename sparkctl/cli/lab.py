@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -79,14 +80,16 @@ def demo(
     """
     from sparkctl.cli import demo as script
     from sparkctl.cli.demonstrate import play
+    from sparkctl.cli.picture import Picture
 
     session: Session = context.obj
-    stages = (*script.stages(nodes, image, session.options.yes), *(() if keep else (script.END,)))
-    took = play(session, stages, svg)
     err = session.terminal.err
-    session.say("", *script.took_lines(took, limit=err.width, color=err.color))
-    if keep:
-        session.say(*script.next_lines(limit=err.width, color=err.color))
+    stages = (*script.stages(nodes, image, session.options.yes), *(() if keep else (script.END,)))
+    with nullcontext() if svg is None else Picture(svg, "sparkctl lab demo") as picture:
+        took = play(session, stages, picture)
+        session.say(*script.end_lines(took, keep=keep, limit=err.width, color=err.color))
+        if picture is not None:
+            picture.add(script.end_lines(took, keep=keep, limit=None, color=True))
     session.answer({"stages": [{"command": str(stage), "seconds": round(s, 1)} for stage, s in took]}, [])
     return 0
 

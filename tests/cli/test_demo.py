@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from sparkctl.cli import demo, demonstrate, overview
 from sparkctl.cli.options import Globals, hoist
+from sparkctl.cli.picture import Picture
 from sparkctl.cli.session import Session
 from sparkctl.errors import UsageError
 
@@ -36,15 +38,27 @@ def test_yes_and_image_are_handed_on() -> None:
 @pytest.mark.parametrize("width", [40, 80, None])
 def test_the_end_names_every_stage_and_the_whole(width: int | None) -> None:
     took = [(stage, 1.5) for stage in demo.stages(2, None, False)]
-    lines = demo.took_lines(took, limit=width, color=False)
+    lines = demo.end_lines(took, keep=False, limit=width, color=False)
     assert lines[-1].split() == ["10.5", "s", "in", "all"]
     assert width is None or max(map(len, lines)) <= width
+    more = demo.end_lines(took, keep=True, limit=None, color=False)
+    assert more[: len(took) + 2] == demo.end_lines(took, keep=False, limit=None, color=False)
+    assert "try next:" in more
+
+
+def test_a_picture_keeps_the_end_of_a_long_stage(tmp_path: Path) -> None:
+    with Picture(tmp_path / "p.svg", "t") as picture:
+        picture.add([f"line-{n}" for n in range(30)], shown=5)
+        picture.add(["all", "of", "it"])
+    text = (tmp_path / "p.svg").read_text()
+    assert "line-29" in text and "line-25" in text and "line-24" not in text and "25&#160;lines" in text
 
 
 def _play(words: list[tuple[str, ...]], tmp_path: Path, picture: bool) -> tuple[list[Any], Path | None]:
     session = Session.begin(Globals(), ["lab", "demo"], "sparkctl.lab-demo/v1")
     where = tmp_path / "demo.svg" if picture else None
-    return demonstrate.play(session, [demo.Stage("s", one) for one in words], where), where
+    with nullcontext() if where is None else Picture(where, "demo") as shown:
+        return demonstrate.play(session, [demo.Stage("s", one) for one in words], shown), where
 
 
 def test_a_picture_is_of_what_was_really_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
