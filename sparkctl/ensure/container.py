@@ -195,9 +195,9 @@ class ContainerRunning:
         actions: list[Action] = remove(self._along(seen))
         if seen.container is not None:
             actions += remove([seen.container])
-        for mount in self.spec.mounts:
-            if mount.make:
-                actions.append(Command(("mkdir", "-p", "--", mount.source), mutates=True))
+        made = [mount.source for mount in self.spec.mounts if mount.make]
+        if made:
+            actions.append(Command(("mkdir", "-p", "--", *made), mutates=True))
         return (*actions, Command(self.spec.docker_run(), mutates=True, timeout=120), sh(STAYS, self.spec.name))
 
     def explain(self, said: str) -> Explanation | None:

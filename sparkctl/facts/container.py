@@ -113,12 +113,14 @@ docker image inspect --format 'image {{{{.Id}}}}' -- {shlex.quote(image)}"""
 
 
 def containers_of(cluster: str) -> Fact[tuple[Container, ...]]:
-    """All containers that carry the label of `cluster`, running or not."""
+    """All containers that carry the label of `cluster`, running or not; none where docker is not installed."""
     wanted = shlex.quote(f"label={CLUSTER}={cluster}")
     snippet = f"""ids=$(docker ps -aq --no-trunc --filter {wanted}) || exit
 [ -z "$ids" ] || docker inspect --type container --format {shlex.quote(_FORMAT)} $ids"""
 
     def parse(output: Output) -> tuple[Container, ...]:
+        if output.code == 127:
+            return ()
         return tuple(_container(line) for line in _lines(output) if line.startswith("{"))
 
     return Fact(f"containers of {cluster}", snippet, parse, timeout=20)

@@ -107,23 +107,38 @@ class Preflight:
 class Room:
     """vLLM's port is free or ours, and a model given as a path can be read in Ray's container of every node.
 
-    Facts of the head: `LISTENERS`, `containers_of(cluster)`; of all: `readable_in(RAY, model)` for an absolute path.
+    Facts of the head: `LISTENERS`, `containers_of(cluster)`; of all: `readable_in(RAY, model)` for an absolute path,
+    and `MEMORY` where the model wants `free_memory` (GiB).
     """
 
     cluster: str
     head: str
     port: int
     model: str
+    free_memory: float = 0.0
 
     def judge(self, seen: Seen) -> Judgement:
-        problems = [*self._port(seen.get(self.head, {})), *self._model(seen)]
+        containers = seen.get(self.head, {}).get(containers_of(self.cluster).name)
+        if isinstance(containers, tuple) and any(found.name == SERVE and found.running for found in containers):
+            return _told(self._model(seen), "vLLM", "it runs already")
+        problems = [*self._port(seen.get(self.head, {})), *self._model(seen), *self._memory(seen)]
         return _told(problems, "vLLM", f"port {self.port} is free")
 
+    def _memory(self, seen: Seen) -> list[Problem]:
+        found = []
+        for host, values in seen.items():
+            memory = values.get(MEMORY.name)
+            if isinstance(memory, Memory) and memory.available < self.free_memory:
+                what = (
+                    f"{memory.available:.1f} GiB of memory are free, the model needs {self.free_memory:g} on each host"
+                )
+                hint = f"sparkctl exec --hosts {host} -- sudo sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches'"
+                found.append(Problem(host, what, hint))
+        return found
+
     def _port(self, seen: Mapping[str, Any]) -> list[Problem]:
-        containers, listeners = seen.get(containers_of(self.cluster).name), seen.get(LISTENERS.name)
-        if not isinstance(containers, tuple) or not isinstance(listeners, tuple):
-            return []
-        if any(found.name == SERVE and found.running for found in containers):
+        listeners = seen.get(LISTENERS.name)
+        if not isinstance(listeners, tuple):
             return []
         return [port_taken(self.head, held, "vLLM") for held in holders(listeners, self.port, "0.0.0.0")[:1]]
 

@@ -10,6 +10,7 @@ from sparkctl.ensure.base import Deferred, Ref, Step
 from sparkctl.ensure.container import ContainerRunning
 from sparkctl.facts.base import Fact
 from sparkctl.facts.container import container_log, containers_of, incarnation_of
+from sparkctl.facts.memory import MEMORY
 from sparkctl.flows.phase import Flow, Gate, Phase
 from sparkctl.flows.preflight import Room
 from sparkctl.flows.proofs import LOG_LINES, WHOLE_LOG, Served
@@ -56,11 +57,13 @@ def vllm(cluster: Cluster, request: Request) -> Step:
 
 
 def room(cluster: Cluster, request: Request) -> Gate:
-    """The port is free or ours, and every node can read a model that is given as a path."""
-    judge = Room(cluster.name, cluster.head.name, port_of(cluster, request), request.model)
+    """The port is free or ours, memory is free, and every node can read a model that is given as a path."""
+    judge = Room(cluster.name, cluster.head.name, port_of(cluster, request), request.model, request.free_memory_gib)
     facts: dict[str, tuple[Fact[Any], ...]] = {}
     for host in cluster.hosts:
-        here: tuple[Fact[Any], ...] = (readable_in(RAY, request.model),) if request.model.startswith("/") else ()
+        here: tuple[Fact[Any], ...] = (MEMORY,) if request.free_memory_gib else ()
+        if request.model.startswith("/"):
+            here = (*here, readable_in(RAY, request.model))
         if host == cluster.head:
             here = (*here, LISTENERS, containers_of(cluster.name))
         facts[host.name] = here

@@ -27,6 +27,9 @@ No restart by docker: after a power cut it comes before the fabric has its addre
 has lost the model's other ranks. `sparkctl up` and `serve` are the repair, and the ended container keeps its log.
 """
 
+COMPILED = (".cache/vllm", ".cache/flashinfer", ".triton")
+"""What vLLM, FlashInfer and Triton compile at the first start: without them every start takes minutes more."""
+
 INFINIBAND = ("--device", "/dev/infiniband", "--cap-add", "IPC_LOCK")
 
 
@@ -82,6 +85,7 @@ def mounts(cluster: Cluster, host: Host, node: NodeState) -> tuple[Mount, ...]:
     return (
         Mount(secret.directory(cluster.name), secret.INSIDE, read_only=True),
         Mount(node.path(cluster.hf_cache_on(host)), HF_CACHE_IN_CONTAINER, make=True),
+        *(Mount(f"{node.home}/{cache}", f"/root/{cache}", make=True) for cache in COMPILED),
         *shared,
     )
 

@@ -41,7 +41,8 @@ KEY, NO_KEY = "asked for", "none"
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to serve. `model` is a hub id or an absolute path on the hosts; `arguments` (a recipe's) are mapped to flags
-    and `extra` words follow them unchanged. None means: not asked, take the default.
+    and `extra` words follow them unchanged. None means: not asked, take the default. `free_memory_gib` (GiB) must be
+    free on every host before it is started.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Request:
     env: Mapping[str, str] = field(default_factory=dict)
     prompts: tuple[str, ...] = PROMPTS
     ready_seconds: float = READY_SECONDS
+    free_memory_gib: float = 0.0
     hf_token: bytes | None = field(default=None, repr=False)
     api_key: bytes | None = field(default=None, repr=False)
 

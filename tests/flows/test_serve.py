@@ -114,3 +114,9 @@ def test_a_port_of_somebody_else_is_told(raised: Hosts) -> None:
     raised.file("spark-1", "listeners").write_text(line)
     report, _ = raised.converge(serve(stack(), TINY))
     assert "port 8000, which vLLM needs, is taken by nginx (process 99)" in report.errors[0].message
+
+
+def test_too_little_memory_is_told_for_every_host(raised: Hosts) -> None:
+    report, sent = raised.converge(serve(stack(), Request("lab/tiny", free_memory_gib=1e6)))
+    assert "the model needs 1e+06 on each host (and 1 more)" in report.errors[0].message
+    assert sent["spark-1"] == []

@@ -53,6 +53,9 @@ HEAD = """
 --env VLLM_HOST_IP=192.168.100.10 --env VLLM_RPC_BASE_PATH=/tmp/ray
 --mount type=bind,source=/var/lib/sparkctl/two-sparks,target=/run/sparkctl,readonly
 --mount type=bind,source=/home/dan/.cache/huggingface,target=/root/.cache/huggingface
+--mount type=bind,source=/home/dan/.cache/vllm,target=/root/.cache/vllm
+--mount type=bind,source=/home/dan/.cache/flashinfer,target=/root/.cache/flashinfer
+--mount type=bind,source=/home/dan/.triton,target=/root/.triton
 --mount type=volume,target=/tmp/ray
 --entrypoint ray nvcr.io/nvidia/vllm:25.11-py3
 start --head --port 6379 --dashboard-host 127.0.0.1 --dashboard-port 8265 --node-ip-address 192.168.100.10
