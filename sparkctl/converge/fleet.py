@@ -13,7 +13,7 @@ from sparkctl.converge.events import Emit, Event, Kind, Outcome
 from sparkctl.errors import SparkctlError, UnreachableError
 from sparkctl.facts import batch
 from sparkctl.facts.base import Fact, Missing
-from sparkctl.ssh.command import Transport
+from sparkctl.ssh.command import Command, Transport
 
 T = TypeVar("T")
 
@@ -84,8 +84,18 @@ class Fleet:
             self.lose(host, error)
             return dict.fromkeys(questions, Missing(error.message))
         answers = batch.split(questions, nonce, result.stdout, result.stderr)
-        said = result.stderr.strip().splitlines()
-        return batch.values(questions, answers, said[-1] if said else LOST)
+        lost = Missing(LOST)
+        if any(fact.sudo and name not in answers for name, fact in questions.items()):
+            lost = self._why_not_root(door) or lost
+        return batch.values(questions, answers, lost)
+
+    def _why_not_root(self, door: Transport) -> Missing | None:
+        """Which of sudo's problems kept the facts that need root from being answered."""
+        try:
+            door.run(Command(("true",), sudo=True))
+        except SparkctlError as error:
+            return Missing(error.message, error.hint)
+        return None
 
     def close(self) -> None:
         """Shut every door; what still runs on the other side ends at its own deadline."""

@@ -44,7 +44,8 @@ def script(facts: Mapping[str, Fact[Any]], nonce: str) -> str:
     body += [_ask(names.index(n), f) for n, f in plain]
     if root:
         inner = "\n".join([f"nonce={shlex.quote(nonce)}", _PRELUDE, *(_ask(names.index(n), f) for n, f in root)])
-        body.append(f"sudo -n -- sh -c {shlex.quote(inner)} </dev/null || true")
+        body.append('become="sudo -n --"; [ "$(id -u)" != 0 ] || become=')
+        body.append(f"$become sh -c {shlex.quote(inner)} </dev/null || true")
     return "\n".join(body)
 
 
@@ -74,19 +75,20 @@ def _frames(stream: str, nonce: str) -> dict[int, tuple[str, int]]:
     for piece in stream.split(begin)[1:]:
         head, _, rest = piece.partition("\n")
         text, closed, tail = rest.partition(end)
-        words = tail.split(None, 2)
-        if closed and head.isdigit() and len(words) >= 2 and words[0] == head and words[1].isdigit():
+        line, ended, _ = tail.partition("\n")
+        words = line.split()
+        if closed and ended and head.isdigit() and len(words) == 2 and words[0] == head and words[1].isdigit():
             found[int(head)] = (text, int(words[1]))
     return found
 
 
-def values(facts: Mapping[str, Fact[Any]], answers: Mapping[str, Output], lost: str) -> dict[str, Any]:
-    """Each fact parsed; `Missing` where it cannot be known. `lost` is the reason where no answer came at all."""
+def values(facts: Mapping[str, Fact[Any]], answers: Mapping[str, Output], lost: Missing) -> dict[str, Any]:
+    """Each fact parsed; `Missing` where it cannot be known, `lost` where no answer came at all."""
     found: dict[str, Any] = {}
     for name, fact in facts.items():
         output = answers.get(name)
         if output is None:
-            found[name] = Missing(lost)
+            found[name] = lost
             continue
         try:
             found[name] = fact.parse(output)

@@ -119,10 +119,13 @@ class Room:
 
     def judge(self, seen: Seen) -> Judgement:
         containers = seen.get(self.head, {}).get(containers_of(self.cluster).name)
-        if isinstance(containers, tuple) and any(found.name == SERVE and found.running for found in containers):
-            return _told(self._model(seen), "vLLM", "it runs already")
-        problems = [*self._port(seen.get(self.head, {})), *self._model(seen), *self._memory(seen)]
-        return _told(problems, "vLLM", f"port {self.port} is free")
+        ours = [found for found in containers if found.name == SERVE] if isinstance(containers, tuple) else []
+        running = any(found.running for found in ours)
+        holds = any(found.running and found.asked.get("--port") == str(self.port) for found in ours)
+        problems = self._model(seen)
+        problems += [] if holds else self._port(seen.get(self.head, {}))
+        problems += [] if running else self._memory(seen)
+        return _told(problems, "vLLM", f"port {self.port} is {'ours' if holds else 'free'}")
 
     def _memory(self, seen: Seen) -> list[Problem]:
         found = []

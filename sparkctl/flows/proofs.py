@@ -13,7 +13,7 @@ from sparkctl.serving.hints import RAY as RAY_HINTS
 from sparkctl.serving.hints import explain
 from sparkctl.serving.names import RAY, SERVE
 from sparkctl.serving.nodes import Nodes, joined, ray_nodes
-from sparkctl.serving.ready import Answer, answer
+from sparkctl.serving.ready import ANSWER_SECONDS, Answer, answer
 
 LOG_LINES = 400
 """Of a container's log at every poll."""
@@ -149,6 +149,10 @@ class Served:
                     self.head,
                     hint="sparkctl stop",
                 )
+            if given.hangs:
+                what = f"it takes requests and completed none within {ANSWER_SECONDS:.0f} s"
+                stop = "sparkctl stop && sparkctl serve …"
+                return Refuted(f"serving {self.name} on {self.head}: {what}", self.head, hint=stop)
             refused = given.refused
             if refused is not None and refused.status != 503:
                 return self._failed(text, f"{refused.kind} answered {refused.status}: {refused.error[:300]}")

@@ -67,6 +67,12 @@ TOKENS = 16
 """Asked of each completion: enough to go through prefill and several decode steps."""
 
 
+ANSWER_SECONDS = 180.0
+"""For all completions of one proof. The first compiles kernels: 17 s on two busy cores, a minute on a Spark."""
+
+TIMED_OUT = "timed out"
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """One answer. `status` is HTTP's, `seconds` the whole request's; `error` is the body of a refusal."""
@@ -93,12 +99,19 @@ class Answer:
         return name in self.models and len(real) >= completions
 
     @property
+    def hangs(self) -> bool:
+        """The API names its models and does not complete: seen when a rank has gone and its engine still waits."""
+        return bool(self.models) and TIMED_OUT in self.trouble
+
+    @property
     def refused(self) -> Completion | None:
         """The first request that the API answered with an error."""
         return next((one for one in self.completions if one.status != 200), None)
 
 
-def answer(port: int, name: str, prompts: Sequence[str], *, key: bool = False, seconds: float = 100.0) -> Fact[Answer]:
+def answer(
+    port: int, name: str, prompts: Sequence[str], *, key: bool = False, seconds: float = ANSWER_SECONDS
+) -> Fact[Answer]:
     """Ask the API on loopback of the head, within `seconds` in all. Unavailable where the container does not run."""
     keyfile = f"{secret.INSIDE}/{secret.API_KEY}" if key else ""
     arguments = (str(port), name, f"{seconds:g}", str(TOKENS), keyfile, *prompts)
@@ -112,7 +125,7 @@ def _parse(output: Output) -> Answer:
         if line.startswith("READY "):
             return from_json(json.loads(line.removeprefix("READY ")))
     if output.code == 124:
-        raise FactUnavailable("the API did not answer within the deadline")
+        raise FactUnavailable(f"the API {TIMED_OUT}")
     said = (output.stderr or output.stdout).strip().splitlines()
     raise FactUnavailable(said[-1][:200] if said else f"the question could not be asked (exit code {output.code})")
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.local_door import LocalDoor
 
 from sparkctl.converge import Event, Fleet, Kind, Outcome, Plan, Report, Verdict, converge, plan, to_json
 from sparkctl.ensure.base import Change, Deferred, Diff, Explanation, Ref, Step
-from sparkctl.errors import UnreachableError
+from sparkctl.errors import StepFailed, UnreachableError
 from sparkctl.facts.base import Fact, FactUnavailable, Output
 from sparkctl.flows.phase import Flow, Gate, NotYet, Phase, Proven, Refuted, Seen
-from sparkctl.ssh.command import Action, Command, Put
+from sparkctl.ssh.command import Action, Command, Put, Result
+from tests.support.local_door import LocalDoor
 
 
 def content(name: str) -> Fact[str | None]:
@@ -272,3 +272,21 @@ def test_a_run_with_nothing_to_do_still_gives_its_proofs(stage: Stage) -> None:
     flow = (phase("Up", {"a": [Text("one", "1")]}, gate(lambda seen: Proven(str(seen["a"]["content.one"])))),)
     stage.run(flow)
     assert stage.run(flow).proofs == ("joined: 1",)
+
+
+def test_facts_that_need_root_say_which_problem_sudo_met(stage: Stage) -> None:
+    door = stage.doors["a"]
+    assert isinstance(door, LocalDoor)
+
+    def refused(command: Command, on_line: Any = None) -> Any:
+        raise StepFailed("becoming root on a as dan: sudo asks for a password", host="a", hint="on a: echo …")
+
+    def without_root(script: str, *, timeout: float) -> Result:
+        return Result("a", Command(("sh",)), 0, "", "sudo: a password is required\n")
+
+    door.run = refused  # type: ignore[method-assign]
+    door.run_script = without_root  # type: ignore[method-assign]
+    needs_root = Fact("shadow", "cat /etc/shadow", lambda output: output.stdout, sudo=True)
+    (item,) = stage.plan((phase("Root", {"a": [Text("x", "x", asked=needs_root)]}),)).items
+    assert item.reason == "becoming root on a as dan: sudo asks for a password"
+    assert item.hint == "on a: echo …"

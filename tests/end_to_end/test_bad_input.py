@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("bootstrapped")]
 
 @pytest.fixture(scope="module")
 def bootstrapped(lab: None) -> None:
-    on_lab("down", "--yes")
     on_lab("bootstrap")
+    on_lab("down", "--yes")
 
 
 def one_sentence(said: Said, *words: str) -> None:
@@ -84,13 +84,13 @@ def test_the_ray_port_is_taken_by_somebody_else() -> None:
 
 def test_no_gpu_container_hook() -> None:
     hook = inside("spark-2", "command -v nvidia-container-runtime-hook").strip()
-    inside("spark-2", f"mv {hook} /root/hook; systemctl restart docker")
+    inside("spark-2", f"mv {hook} /root/hook; systemctl reset-failed docker; systemctl restart docker")
     try:
         said = on_lab("up", expect=1)
         one_sentence(said, "spark-2")
         assert "gpu" in str(said.json).lower() or "nvidia" in str(said.json).lower()
     finally:
-        inside("spark-2", f"mv /root/hook {hook}; systemctl restart docker")
+        inside("spark-2", f"mv /root/hook {hook}; systemctl reset-failed docker; systemctl restart docker")
         on_lab("down", "--yes")
 
 

@@ -78,19 +78,19 @@ def test_a_snippet_cannot_eat_the_script_or_change_what_follows(shell: str) -> N
 
 
 def test_a_refused_sudo_leaves_the_plain_answers(shell: str) -> None:
-    no_sudo = 'sudo() { echo "sudo: a password is required" >&2; return 1; }\n'
+    no_sudo = 'id() { echo 1000; }; sudo() { echo "sudo: a password is required" >&2; return 1; }\n'
     asked = batch.unique([raw("plain", "echo plain"), raw("root", "id -u", sudo=True)])
     argv = ["busybox", "sh"] if shell == "busybox" else [shell]
     done = subprocess.run(argv, input=no_sudo + batch.script(asked, NONCE), capture_output=True, text=True, timeout=30)
     answers = batch.split(asked, NONCE, done.stdout, done.stderr)
     assert answers == {"plain": Output(0, "plain\n")}
-    assert batch.values(asked, answers, "sudo: a password is required")["root"] == Missing(
+    assert batch.values(asked, answers, Missing("sudo: a password is required"))["root"] == Missing(
         "sudo: a password is required"
     )
 
 
 def test_a_granted_sudo_asks_all_of_its_facts(shell: str) -> None:
-    sudo = 'sudo() { shift 2; "$@"; }\n'
+    sudo = 'id() { echo 1000; }; sudo() { shift 2; "$@"; }\n'
     answers = run(
         shell, [raw("a", 'echo "it\'s a"', sudo=True), raw("p", "echo p"), raw("b", "echo b", sudo=True)], before=sudo
     )
@@ -127,7 +127,7 @@ def test_an_unknowable_fact_is_missing_with_its_reason() -> None:
         raise FactUnavailable("because", hint="do this")
 
     asked = batch.unique([Fact("x", "true", refuse), Fact("gone", "true", refuse)])
-    values = batch.values(asked, {"x": Output(0, "")}, "the line died")
+    values = batch.values(asked, {"x": Output(0, "")}, Missing("the line died"))
     assert values == {"x": Missing("because", "do this"), "gone": Missing("the line died")}
 
 

@@ -120,3 +120,14 @@ def test_too_little_memory_is_told_for_every_host(raised: Hosts) -> None:
     report, sent = raised.converge(serve(stack(), Request("lab/tiny", free_memory_gib=1e6)))
     assert "the model needs 1e+06 on each host (and 1 more)" in report.errors[0].message
     assert sent["spark-1"] == []
+
+
+def test_our_own_port_is_free_for_us_and_a_new_one_must_be_free(serving: Hosts) -> None:
+    lines = [
+        f'LISTEN 0 128 *:{port} *:* users:(("{who}",pid=9,fd=6))' for port, who in ((8000, "vllm"), (8001, "nginx"))
+    ]
+    serving.file("spark-1", "listeners").write_text("\n".join(lines) + "\n")
+    again, _ = serving.converge(serve(stack(), TINY))
+    assert again.errors == ()
+    moved, _ = serving.converge(serve(stack(), Request("lab/tiny", max_model_len=512, port=8001)))
+    assert "port 8001, which vLLM needs, is taken by nginx" in moved.errors[0].message

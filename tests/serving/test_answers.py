@@ -162,7 +162,8 @@ FATAL = "(EngineCore pid=8) ERROR 11-21 11:28:38 [core.py:1] EngineCore failed t
         (Answer(("other",), ()), "", Refuted, "port 8000 serves other"),
         (REFUSED, "INFO:     Application startup complete.", NotYet, "opening the API"),
         (REFUSED, FATAL, Refuted, "KeyError: 'x'"),
-        (Missing("the API did not answer within the deadline"), "", NotYet, "starting"),
+        (Missing("the API timed out"), "", NotYet, "starting"),
+        (Answer(("tiny",), (), "TimeoutError: timed out"), "", Refuted, "completed none within 180 s"),
     ],
 )
 def test_serving_is_nothing_less_than_completions(given: Any, log: str, kind: type, words: str) -> None:
