@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from sparkctl.converge.events import Emit
+from sparkctl.converge.events import Emit, Event, Kind, Outcome
 from sparkctl.converge.fleet import Fleet
 from sparkctl.errors import ConfigError
 from sparkctl.ssh.command import Endpoint
@@ -90,7 +92,19 @@ def fleet(target: Stack, emit: Emit, hosts: tuple[str, ...] | None = None, *, en
     from sparkctl.ssh.connect import close_all, connect_all
 
     names = target.hosts if hosts is None else hosts
-    doors = connect_all((target.endpoints[name] for name in names), target.known_hosts, others=target.endpoints)
+    began, lock = time.monotonic(), Lock()
+
+    def tell(kind: Kind, host: str, outcome: Outcome | None = None) -> None:
+        with lock:
+            emit(Event(kind, time.monotonic() - began, host, step="connecting", outcome=outcome))
+
+    def reached(host: str, door: object) -> None:
+        tell(Kind.STEP_DONE, host, Outcome.UNREACHABLE if isinstance(door, Exception) else Outcome.OK)
+
+    for name in names:
+        tell(Kind.STEP_STARTED, name)
+    endpoints = [target.endpoints[name] for name in names]
+    doors = connect_all(endpoints, target.known_hosts, others=target.endpoints, on_event=reached)
     try:
         yield (_Ending if ending else Fleet)(doors, emit)
     finally:

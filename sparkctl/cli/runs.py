@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,11 +42,12 @@ def run(
     flow = only(flow_of(target), target.hosts)
     sink = _Sink(_nobody)
     names = tuple(host.name for host in target.cluster.hosts)
-    with fleet(target, sink, names) as opened:
-        for host in set(opened.lost) - set(target.hosts):
-            del opened.lost[host]
+    with ExitStack() as doors:
         with session.progress() as view:
             sink.to = view
+            opened = doors.enter_context(fleet(target, sink, names))
+            for host in set(opened.lost) - set(target.hosts):
+                del opened.lost[host]
             made = plan(flow, opened)
         if session.options.dry_run:
             return _dry(session, made)
@@ -114,7 +115,7 @@ def _show(session: Session, made: Plan, *, whole: bool) -> None:
 def _end(session: Session, target: Stack, report: Report, ended: Ended | None) -> int:
     err = session.terminal.err
     value, lines = ended(target, report) if ended is not None and not report.errors else ({}, ())
-    session.say(*recap_lines(session.words[0], report, limit=err.width, color=err.color))
+    session.say(*recap_lines(session.words[0], report, target.hosts, limit=err.width, color=err.color))
     if report.errors:
         session.fail(report.errors, report.to_json())
     else:

@@ -59,6 +59,8 @@ class LiveView:
     def __call__(self, event: Event) -> None:
         quiet = event.kind in (Kind.STEP_STARTED, Kind.GATE_WAITING, Kind.LINE)
         with self._lock:
+            # A run counts its seconds from before this view: between plan and changes the user may have been asked.
+            self._began = time.monotonic() - event.seconds
             if quiet:
                 self.board.fold(event)
             else:

@@ -49,9 +49,9 @@ def plan_summary(plan: Plan) -> str:
     return f"plan: {nothing}{', '.join(parts)}"
 
 
-def recap_lines(command: str, report: Report, *, limit: int | None, color: bool) -> list[str]:
-    """How a run ended: a line a host, the proofs, and one sentence."""
-    by_host: dict[str, dict[Outcome, int]] = {}
+def recap_lines(command: str, report: Report, hosts: Sequence[str], *, limit: int | None, color: bool) -> list[str]:
+    """How a run ended: a line for each of `hosts` that had something to do, in that order, and one sentence."""
+    by_host: dict[str, dict[Outcome, int]] = {host: {} for host in hosts}
     for step in report.steps:
         counts = by_host.setdefault(step.host, {})
         counts[step.outcome] = counts.get(step.outcome, 0) + 1
@@ -67,6 +67,7 @@ def recap_lines(command: str, report: Report, *, limit: int | None, color: bool)
             ),
         )
         for host, counts in by_host.items()
+        if counts
     ]
     ended = "failed" if report.errors else "done"
     style = "bad" if report.errors else "green"

@@ -114,3 +114,10 @@ def test_markup_from_a_host_is_shown_as_it_is() -> None:
     assert "[/red] [bold] :smile:" in _drawn(view, console)[0]
     view(Event(Kind.STEP_DONE, 0.0, host="s", step="[blink]x", outcome=Outcome.CHANGED))
     assert "[blink]x" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_time_goes_on_from_the_runs_own_seconds() -> None:
+    view, console = _view(80)
+    view(Event(Kind.STEP_STARTED, 100.0, host="s", step="x"))
+    view(Event(Kind.LINE, 163.0, host="s", step="x", text="said"))
+    assert "1 min 03 s" in _drawn(view, console)[0]

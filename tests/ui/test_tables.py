@@ -77,12 +77,12 @@ def test_summary() -> None:
 
 @pytest.mark.parametrize("limit", [40, 80, None])
 def test_recap(snapshot: SnapshotAssertion, limit: int | None) -> None:
-    assert recap_lines("bootstrap", REPORT, limit=limit, color=False) == snapshot
+    assert recap_lines("bootstrap", REPORT, ["spark-2", "spark-1", "idle"], limit=limit, color=False) == snapshot
 
 
 def test_recap_of_nothing_done() -> None:
     report = Report((Done("s", "p", "k", Outcome.OK),), (), (), 0.3)
-    assert recap_lines("bootstrap", report, limit=None, color=False) == [
+    assert recap_lines("bootstrap", report, ["s"], limit=None, color=False) == [
         "  s  1 ok  0 changed",
         "bootstrap done in 0.3 s: 1 ok",
     ]
