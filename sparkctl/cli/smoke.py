@@ -45,15 +45,15 @@ def smoke(
 def _served(session: Session) -> tuple[str, str | None]:
     """Where this cluster serves, by its own containers' word, and the file of its key. Raises `StepFailed`."""
     from sparkctl.cli.reach import fleet, stack
-    from sparkctl.serving.status import status, status_facts
+    from sparkctl.facts.container import containers_of
+    from sparkctl.serving.status import HERE, status
 
     target = stack(session)
     head = target.cluster.head.name
     with fleet(target, lambda event: None, (head,)) as opened:
         if head in opened.lost:
             raise opened.lost[head]
-        facts = status_facts(target.cluster)
-        now = status(target.cluster, opened.gather({head: facts[head]}))
+        now = status(target.cluster, opened.gather({head: [HERE, containers_of(target.cluster.name)]}))
     if now["endpoint"] is None:
         raise StepFailed(
             f"looking for what {target.cluster.name} serves: no model is served",
