@@ -136,7 +136,7 @@ def by_name(words: Sequence[str]) -> dict[str, str]:
 
 
 def _is_option(word: str) -> bool:
-    return len(word) > 1 and word.startswith("-") and not word[1].isdigit()
+    return len(word) > 1 and word.startswith("-") and not word[1].isdecimal()
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

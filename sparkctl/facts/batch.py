@@ -77,7 +77,7 @@ def _frames(stream: str, nonce: str) -> dict[int, tuple[str, int]]:
         text, closed, tail = rest.partition(end)
         line, ended, _ = tail.partition("\n")
         words = line.split()
-        if closed and ended and head.isdigit() and len(words) == 2 and words[0] == head and words[1].isdigit():
+        if closed and ended and head.isdecimal() and len(words) == 2 and words[0] == head and words[1].isdecimal():
             found[int(head)] = (text, int(words[1]))
     return found
 

@@ -119,7 +119,7 @@ def parse_directory_state(output: Output) -> DirectoryState:
     if plain := _PLAIN.get(kind):
         return DirectoryState(path, plain, me=me)
     mode, _, owner = rest[0].partition(" ") if rest else ("", "", "")
-    if kind != "directory" or not mode.isdigit():
+    if kind != "directory" or not mode.isdecimal():
         raise FactUnavailable("the answer about the directory was cut off")
     found = [line for line in rest[1:] if line]
     unread = [line for line in found if line.startswith("find: ")]

@@ -31,8 +31,8 @@ def parse_gpus(output: Output) -> tuple[Gpu, ...]:
         cells = [cell.strip() for cell in line.split(",")]
         cells += [""] * (4 - len(cells))
         name, driver, memory, compute = cells[:4]
-        compute_known = compute[:1].isdigit()
-        found.append(Gpu(name, driver, int(memory) if memory.isdigit() else None, compute if compute_known else None))
+        compute_known = compute[:1].isdecimal()
+        found.append(Gpu(name, driver, int(memory) if memory.isdecimal() else None, compute if compute_known else None))
     return tuple(found)
 
 

@@ -47,6 +47,6 @@ def _section(output: Output, part: str) -> Output:
     _, opened, rest = output.stdout.partition(f"{_GS}B {part}\n")
     text, closed, tail = rest.partition(f"\n{_GS}E {part} ")
     code = tail.split("\n", 1)[0]
-    if not (opened and closed and code.isdigit()):
+    if not (opened and closed and code.isdecimal()):
         raise FactUnavailable(f"the answer about {part} was cut off")
     return Output(int(code), text)

@@ -25,7 +25,7 @@ def parse_memory(output: Output) -> Memory:
     for line in require(output).splitlines():
         name, _, rest = line.partition(":")
         words = rest.split()
-        if words and words[0].isdigit():
+        if words and words[0].isdecimal():
             kib[name] = int(words[0])
     if "MemTotal" not in kib or "MemAvailable" not in kib:
         raise FactUnavailable("/proc/meminfo has no MemAvailable")
@@ -49,7 +49,7 @@ df -Pk -- "$p"
 def parse_disk_free(output: Output) -> float:
     rows = require(output).splitlines()
     words = rows[-1].split() if rows else []
-    numbers = [word for word in words if word.isdigit()]
+    numbers = [word for word in words if word.isdecimal()]
     if len(rows) < 2 or len(numbers) < 3:
         raise FactUnavailable("df said nothing")
     return int(numbers[2]) * 1024 / GIB

@@ -69,7 +69,7 @@ def parse_listeners(output: Output) -> tuple[Listener, ...]:
             continue
         address, _, port = words[3].rpartition(":")
         process = _PROCESS.search(line)
-        if port.isdigit():
+        if port.isdecimal():
             found.append(Listener(address.strip("[]"), int(port), process.group(1) if process else ""))
     return tuple(found)
 
@@ -117,7 +117,7 @@ def parse_reach(output: Output) -> Mapping[Probe, Reach]:
     found: dict[Probe, Reach] = {}
     for line in require(output).splitlines():
         words = line.split(" ", 6)
-        if len(words) >= 6 and words[0] == "ping" and words[3].isdigit():
+        if len(words) >= 6 and words[0] == "ping" and words[3].isdecimal():
             said = words[6] if len(words) == 7 else ""
             complaint = _complaint(said)
             found[Probe(words[1], words[2], int(words[3]))] = Reach(words[4] == "yes", words[5] == "yes", complaint)

@@ -22,7 +22,7 @@ class Login:
 
 def parse_login(output: Output) -> Login:
     said = require(output).splitlines()
-    if len(said) < 5 or not (said[1].isdigit() and said[2].isdigit()):
+    if len(said) < 5 or not (said[1].isdecimal() and said[2].isdecimal()):
         raise FactUnavailable("the answer about the login was cut off")
     return Login(said[0], int(said[1]), int(said[2]), said[3], tuple(said[4].split()))
 
@@ -48,7 +48,7 @@ def group_state(group: str) -> Fact[GroupState]:
 
     def parse(output: Output) -> GroupState:
         said = require(output).splitlines()
-        if len(said) < 4 or not said[1].isdigit():
+        if len(said) < 4 or not said[1].isdecimal():
             raise FactUnavailable("the answer about the group was cut off")
         entry = said[3].split(":")
         members = tuple(m for m in entry[3].split(",") if m) if len(entry) == 4 else ()

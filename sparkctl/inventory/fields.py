@@ -52,7 +52,7 @@ def address(text: str) -> str:
     """An IP address or a host name. Returned as given."""
     if re.fullmatch(r"[0-9.]+", text) or (":" in text and re.fullmatch(r"[0-9A-Fa-f:.\[\]]+", text)):
         return _ip(text)
-    if re.fullmatch(_HOSTNAME, text) and len(text) <= 253 and not text.rstrip(".").rpartition(".")[2].isdigit():
+    if re.fullmatch(_HOSTNAME, text) and len(text) <= 253 and not text.rstrip(".").rpartition(".")[2].isdecimal():
         return text
     found = f"{shown(text)} is neither an IP address nor a host name"
     for pattern, hint in (

@@ -122,7 +122,7 @@ class Wording:
             hint = "write a value, or delete the line"
         elif wanted == "text" and isinstance(value, bool | int | float) and not self._secret(path):
             hint = f'write it in quotes: "{self._raw(path, value)}"'
-        elif wanted in ("a whole number", "a number") and isinstance(value, str) and value.strip().isdigit():
+        elif wanted in ("a whole number", "a number") and isinstance(value, str) and value.strip().isdecimal():
             hint = f"write {int(value[:20])} without quotes"
         elif wanted == "a list" and isinstance(value, str) and not self._secret(path):
             hint = f"write [{shown(value)[1:-1]}]"

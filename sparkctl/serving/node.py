@@ -70,14 +70,14 @@ def _parse(output: Output) -> NodeState:
         name, _, value = line.partition(" ")
         said.setdefault(name, []).append(value)
     home, memory, gpus = (said.get(name, [""])[0] for name in ("home", "memory", "gpus"))
-    if not home.startswith("/") or not memory.isdigit():
+    if not home.startswith("/") or not memory.isdecimal():
         raise FactUnavailable("the host did not tell its home directory and memory")
     pairs = [value.split() for value in said.get("netdev", [])]
     return NodeState(
         home,
         int(memory) * 1024,
         "infiniband" in said,
-        int(gpus) if gpus.isdigit() else None,
+        int(gpus) if gpus.isdecimal() else None,
         tuple(said.get("hca", ())),
         {pair[1]: pair[0] for pair in pairs if len(pair) == 2},
     )

@@ -28,7 +28,7 @@ def _parse(output: Output) -> tuple[Listener, ...]:
             continue
         address, _, port = words[3].rpartition(":")
         owner = _OWNER.search(line)
-        if port.isdigit():
+        if port.isdecimal():
             name, pid = (owner["name"], int(owner["pid"])) if owner else ("", 0)
             found.append(Listener(address.strip("[]"), int(port), name, pid))
     return tuple(found)

@@ -16,7 +16,7 @@ SESSION = "/tmp/ray"
 """Where Ray keeps its sockets and logs: a volume of the container's own, which vLLM's container shares."""
 
 FLAGS = (
-    *("--gpus", "all", "--network", "host", "--ipc", "host"),
+    *("--gpus", "all", "--network", "host"),
     *("--ulimit", "memlock=-1", "--ulimit", "stack=67108864"),
     *("--log-opt", "max-size=50m", "--log-opt", "max-file=3"),
     *("--restart", "no"),
@@ -26,6 +26,11 @@ FLAGS = (
 No restart by docker: after a power cut it comes before the fabric has its addresses, and a node that came back alone
 has lost the model's other ranks. `sparkctl up` and `serve` are the repair, and the ended container keeps its log.
 """
+
+SHARED_MEMORY = ("--ipc", "shareable", "--shm-size", "10.24g")
+"""A /dev/shm of the container's own, as vLLM's run_cluster.sh has it, and of its size. In the host's, vLLM leaves
+segments of 250 MB behind at every stop (psm_*, 0.32), and systemd-logind may remove what is in use (RemoveIPC). All ranks
+of a host are in this container."""
 
 COMPILED = (".cache/vllm", ".cache/flashinfer", ".triton")
 """What vLLM, FlashInfer and Triton compile at the first start: without them every start takes minutes more."""
@@ -116,7 +121,7 @@ def ray_spec(cluster: Cluster, host: Host, node: NodeState, gcs: str = "") -> Co
         image=image_of(cluster),
         entrypoint="ray",
         args=args,
-        flags=(*FLAGS, "--init", *(INFINIBAND if node.infiniband else ())),
+        flags=(*FLAGS, *SHARED_MEMORY, "--init", *(INFINIBAND if node.infiniband else ())),
         user_flags=cluster.runtime.docker_args,
         env=environment(cluster, host, node),
         mounts=(*mounts(cluster, host, node), Mount("", SESSION, kind="volume")),

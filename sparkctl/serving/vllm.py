@@ -30,7 +30,7 @@ NCCL_* and others, and so destroys theirs (sparkrun issue 135). $2: the file of 
 neither in an argv nor in `docker inspect`."""
 
 
-BESIDE_RAY = ("--volumes-from", RAY, "--pid", f"container:{RAY}")
+BESIDE_RAY = ("--volumes-from", RAY, "--pid", f"container:{RAY}", "--ipc", f"container:{RAY}")
 """Ray's sockets in /tmp/ray, and its process namespace: Ray's driver looks for the node's raylet in /proc (2.60:
 "No node info found matching attributes", after 60 s). There the init of Ray's container is process 1: none of its own.
 """

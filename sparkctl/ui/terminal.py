@@ -69,7 +69,7 @@ def terminal(
 
 def _width(file: TextIO, env: Mapping[str, str]) -> int:
     """Cells of a terminal; a terminal that does not know (0, as under some `script` and CI) counts as 80."""
-    if env.get("COLUMNS", "").isdigit() and int(env["COLUMNS"]) > 0:
+    if env.get("COLUMNS", "").isdecimal() and int(env["COLUMNS"]) > 0:
         return int(env["COLUMNS"])
     try:
         return os.get_terminal_size(file.fileno()).columns or 80

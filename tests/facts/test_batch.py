@@ -112,6 +112,12 @@ def test_no_stream_can_break_the_splitter(stream: str) -> None:
     assert batch.split(asked, NONCE, stream, stream) == {}
 
 
+@pytest.mark.parametrize("code", ["\u00b9", "-1", "1.0", "", "0x1"])
+def test_an_exit_code_that_is_no_number_is_no_answer(code: str) -> None:
+    asked = batch.unique([raw("a", "echo a")])
+    assert batch.split(asked, NONCE, f"\x1e{NONCE} B 0\na\n\n\x1e{NONCE} E 0 {code}\n", "") == {}
+
+
 def test_one_name_for_two_questions_is_a_bug() -> None:
     with pytest.raises(ValueError, match="two facts are called 'x'"):
         batch.unique([raw("x", "echo 1"), raw("x", "echo 2")])

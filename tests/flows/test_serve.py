@@ -54,9 +54,9 @@ def test_vllm_is_made_anew_for_a_new_ray(serving: Hosts) -> None:
 
 
 def test_a_new_ray_head_takes_vllm_along(serving: Hosts) -> None:
-    changed = stack(docker_args=("--shm-size", "1g"))
+    changed = stack(docker_args=("--cpus", "16"))
     told = to_json(serving.plan(up(changed)))
-    assert told["changes"][0]["before"] == {"docker --shm-size": "(not set)", "sparkctl-serve": "running"}
+    assert told["changes"][0]["before"] == {"docker --cpus": "(not set)", "sparkctl-serve": "running"}
     report, _ = serving.converge(up(changed))
     assert report.errors == ()
     assert "sparkctl-serve" not in serving.file("spark-1", "docker.json").read_text()

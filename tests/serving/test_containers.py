@@ -42,8 +42,9 @@ def line(spec: ContainerSpec) -> list[str]:
 
 
 HEAD = """
---name sparkctl-ray --gpus all --network host --ipc host --ulimit memlock=-1 --ulimit stack=67108864
---log-opt max-size=50m --log-opt max-file=3 --restart no --init --device /dev/infiniband --cap-add IPC_LOCK
+--name sparkctl-ray --gpus all --network host --ulimit memlock=-1 --ulimit stack=67108864
+--log-opt max-size=50m --log-opt max-file=3 --restart no --ipc shareable --shm-size 10.24g --init
+--device /dev/infiniband --cap-add IPC_LOCK
 --env GLOO_SOCKET_IFNAME=enp1s0f1np1 --env HF_TOKEN_PATH=/run/sparkctl/hf-token
 --env NCCL_IB_HCA=rocep1s0f1,roceP2p1s0f1
 --env NCCL_IGNORE_CPU_AFFINITY=1 --env NCCL_NET=IB --env NCCL_SOCKET_IFNAME=enp1s0f1np1
@@ -133,6 +134,7 @@ def test_vllms_container_stands_beside_ray_and_says_which() -> None:
     spec = serve_spec(pair(), Request("lab/tiny", env={"HF_HUB_OFFLINE": "1"}), "abc started 10:00", SPARK)
     words = line(spec)
     assert words[words.index("--volumes-from") + 1] == "sparkctl-ray"
+    assert words[words.index("--pid") + 1] == words[words.index("--ipc") + 1] == "container:sparkctl-ray"
     assert "RAY_ADDRESS=192.168.100.10:6379" in words
     assert "HF_HUB_OFFLINE=1" in words
     assert spec.asked()["Ray"] == "abc started 10:00"

@@ -53,7 +53,7 @@ def fail(said: str, code: int = 1) -> None:
 
 TAKES = {
     *("--name", "--label", "--env", "--mount", "--volume", "--entrypoint", "--gpus", "--network", "--ipc", "--pid"),
-    *("--ulimit", "--log-opt", "--restart", "--volumes-from", "--device", "--cap-add", "--shm-size"),
+    *("--ulimit", "--log-opt", "--restart", "--volumes-from", "--device", "--cap-add", "--shm-size", "--cpus"),
 }
 
 
