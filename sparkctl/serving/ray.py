@@ -29,8 +29,8 @@ has lost the model's other ranks. `sparkctl up` and `serve` are the repair, and 
 
 SHARED_MEMORY = ("--ipc", "shareable", "--shm-size", "10.24g")
 """A /dev/shm of the container's own, as vLLM's run_cluster.sh has it, and of its size. In the host's, vLLM leaves
-segments of 250 MB behind at every stop (psm_*, 0.32), and systemd-logind may remove what is in use (RemoveIPC). All ranks
-of a host are in this container."""
+segments of 250 MB behind at every stop (psm_*, 0.32), and systemd-logind may remove what is in use (RemoveIPC). All
+ranks of a host are in this container."""
 
 COMPILED = (".cache/vllm", ".cache/flashinfer", ".triton")
 """What vLLM, FlashInfer and Triton compile at the first start: without them every start takes minutes more."""
