@@ -7,10 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sparkctl.ui.columns import Cell, Row, columns
-from sparkctl.ui.text import duration, paint
+from sparkctl.ui.text import clean, duration, paint
 
 MODEL = "tiny-cpu"
 """The playbook of the model that the lab's image holds."""
+
+
+SERVED = "tiny"
+"""The name that the playbook gives it."""
+
+QUESTION = "Who are you?"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the served model was asked, what it answered, and where it answers."""
+
+    asked: str
+    answer: str
+    endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +68,16 @@ def heading(number: int, count: int, stage: Stage, color: bool) -> list[str]:
     return ["", paint(f"[{number}/{count}] {stage.title}", "bold", color), paint(f"$ {stage}", "dim", color)]
 
 
-def end_lines(took: Sequence[tuple[Stage, float]], *, keep: bool, limit: int | None, color: bool) -> list[str]:
-    """How long each stage and all of them took, and what to type next where the lab goes on."""
+def end_lines(
+    took: Sequence[tuple[Stage, float]], said: Said, *, keep: bool, limit: int | None, color: bool
+) -> list[str]:
+    """How long each stage and all of them took, what the model said, and what to type next where the lab goes on."""
     total = sum(seconds for _, seconds in took)
     rows: list[Row] = [(Cell(duration(seconds), "dim"), stage.title) for stage, seconds in took]
     rows.append((Cell(duration(total), "bold"), Cell("in all", "bold")))
     lines = ["", *columns(rows, limit=limit, color=color, indent="  ")]
+    talk: list[Row] = [(Cell("you", "dim"), said.asked), (Cell(SERVED, "bold"), Cell(clean(said.answer), "green"))]
+    lines += ["", *columns([*talk, (Cell("at", "dim"), said.endpoint)], limit=limit, color=color, indent="  ")]
     if keep:
         commands = [(Cell(command, "cyan"), Cell(what, "dim")) for command, what in NEXT]
         lines += ["", paint("try next:", "bold", color), *columns(commands, limit=limit, color=color, indent="  ")]

@@ -42,6 +42,18 @@ def play(session: Session, stages: Sequence[demo.Stage], picture: Picture | None
     return took
 
 
+def converse() -> demo.Said:
+    """One question to what the demo serves. Joins the lab's network, so nothing that runs on hosts may follow here."""
+    from sparkctl.bench.chat import ask
+    from sparkctl.cli.reach import inventory
+    from sparkctl.lab import lab
+
+    cluster, _ = inventory("lab")
+    lab.join()
+    endpoint = f"http://{cluster.head.address}:{cluster.serve.port}/v1"
+    return demo.Said(demo.QUESTION, ask(endpoint, demo.QUESTION, model=demo.SERVED), endpoint)
+
+
 def _failure(stage: demo.Stage, code: int) -> SparkctlError:
     """The stage has told its error; what is left is to end with its exit code."""
     known = (UsageError, ConfigError, UnreachableError, PartlyDoneError, LockedError)

@@ -79,18 +79,20 @@ def demo(
     sudo sparkctl lab demo --yes
     """
     from sparkctl.cli import demo as script
-    from sparkctl.cli.demonstrate import play
+    from sparkctl.cli.demonstrate import converse, play
     from sparkctl.cli.picture import Picture
 
     session: Session = context.obj
     err = session.terminal.err
-    stages = (*script.stages(nodes, image, session.options.yes), *(() if keep else (script.END,)))
     with nullcontext() if svg is None else Picture(svg, "sparkctl lab demo") as picture:
-        took = play(session, stages, picture)
-        session.say(*script.end_lines(took, keep=keep, limit=err.width, color=err.color))
+        took = play(session, script.stages(nodes, image, session.options.yes), picture)
+        said = converse()
+        took += [] if keep else play(session, (script.END,), picture)
+        session.say(*script.end_lines(took, said, keep=keep, limit=err.width, color=err.color))
         if picture is not None:
-            picture.add(script.end_lines(took, keep=keep, limit=None, color=True))
-    session.answer({"stages": [{"command": str(stage), "seconds": round(s, 1)} for stage, s in took]}, [])
+            picture.add(script.end_lines(took, said, keep=keep, limit=None, color=True))
+    stages = [{"command": str(stage), "seconds": round(s, 1)} for stage, s in took]
+    session.answer({"stages": stages, "asked": said.asked, "answer": said.answer, "endpoint": said.endpoint}, [])
     return 0
 
 

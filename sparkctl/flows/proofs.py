@@ -106,9 +106,9 @@ class Join:
                 f"joining {host} to Ray: it found no head that speaks its version at {self.address}",
                 host,
                 evidence,
-                "sparkctl doctor",
+                "sparkctl bootstrap",
             )
-        return Refuted(refuted.message, host, evidence, hint or "sparkctl doctor")
+        return Refuted(refuted.message, host, evidence, hint or f"sparkctl logs {host}")
 
     def _suspect(self, seen: Seen) -> str:
         nodes = seen.get(self.head, {}).get(ray_nodes(self.address).name)

@@ -38,11 +38,17 @@ def test_yes_and_image_are_handed_on() -> None:
 @pytest.mark.parametrize("width", [40, 80, None])
 def test_the_end_names_every_stage_and_the_whole(width: int | None) -> None:
     took = [(stage, 1.5) for stage in demo.stages(2, None, False)]
-    lines = demo.end_lines(took, keep=False, limit=width, color=False)
-    assert lines[-1].split() == ["10.5", "s", "in", "all"]
+    said = demo.Said("Who are you?", "A \x1b[31mtiny\x1b[0m model.", "http://10.77.0.10:8000/v1")
+    lines = demo.end_lines(took, said, keep=False, limit=width, color=False)
+    assert lines[-5].split() == ["10.5", "s", "in", "all"]
+    assert [line.split(maxsplit=1) for line in lines[-3:]] == [
+        ["you", "Who are you?"],
+        ["tiny", "A tiny model."],
+        ["at", "http://10.77.0.10:8000/v1"],
+    ]
     assert width is None or max(map(len, lines)) <= width
-    more = demo.end_lines(took, keep=True, limit=None, color=False)
-    assert more[: len(took) + 2] == demo.end_lines(took, keep=False, limit=None, color=False)
+    more = demo.end_lines(took, said, keep=True, limit=None, color=False)
+    assert more[: len(took) + 6] == demo.end_lines(took, said, keep=False, limit=None, color=False)
     assert "try next:" in more
 
 
