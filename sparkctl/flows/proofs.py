@@ -34,8 +34,8 @@ def _container(seen: Seen, host: str, cluster: str, name: str) -> Container | Mi
 class Join:
     """All of `expected` (host -> fabric address, the head's first) are ALIVE with a GPU in Ray's own table.
 
-    Facts: `ray_nodes(address)` of the head, `containers_of(cluster)` of every expected host. `wait` is false where
-    nothing will change by waiting.
+    Facts: `ray_nodes(address)` of the head, `containers_of(cluster)` and `container_log(RAY, LOG_LINES)` of every
+    expected host. `wait` is false where nothing will change by waiting.
     """
 
     cluster: str
@@ -57,7 +57,13 @@ class Join:
             if self.wait:
                 return NotYet(f"Ray on {self.head}: {nodes.reason}", 0, len(self.expected))
             return Refuted(f"asking Ray on {self.head}: {nodes.reason}", self.head, hint=nodes.hint or "sparkctl up")
-        return self._table(nodes)
+        return self._table(nodes, seen)
+
+    def _starts(self, seen: Seen, host: str) -> bool:
+        """Whether `ray start` there is still at it. The table may yet hold the node's previous run, which the GCS takes
+        for alive until its health checks fail, at the same address. Ray 2.53 and 2.60 say the two phrases."""
+        log = seen.get(host, {}).get(container_log(RAY, LOG_LINES).name)
+        return isinstance(log, str) and "Local node IP" in log and "Ray runtime started" not in log
 
     def _ended(self, seen: Seen, host: str) -> Refuted | None:
         container = _container(seen, host, self.cluster, RAY)
@@ -69,8 +75,13 @@ class Join:
             return Refuted(f"joining {host} to Ray: its container {container.described}", host, hint="sparkctl up")
         return None
 
-    def _table(self, nodes: Nodes) -> Judgement:
-        found = joined(nodes.nodes, self.expected)
+    def _table(self, nodes: Nodes, seen: Seen) -> Judgement:
+        begun = [
+            node
+            for node in nodes.nodes
+            if not any(self._starts(seen, host) for host, address in self.expected.items() if address == node.address)
+        ]
+        found = joined(begun, self.expected)
         if found.complete:
             foreign = f", besides {', '.join(found.foreign)}" if found.foreign else ""
             many = f"{len(found.present)} of {len(self.expected)} nodes ALIVE, {nodes.gpus:.0f} GPUs"
@@ -87,8 +98,7 @@ class Join:
         return Refuted(f"asking Ray on {self.head}: waiting for {what}", absent[0], hint="sparkctl up")
 
     def blame(self, seen: Seen, refuted: Refuted) -> Refuted:
-        """Say it with the last words of the first host that is not in the table. Facts: those of `judge` and
-        `container_log(RAY)` of every expected host."""
+        """Say it with the last words of the first host that is not in the table. Facts: those of `judge`."""
         host = refuted.host or self._suspect(seen)
         log = seen.get(host, {}).get(container_log(RAY, LOG_LINES).name)
         lines = [line for line in log.splitlines() if line.strip()] if isinstance(log, str) else []

@@ -85,19 +85,19 @@ def join(cluster: Cluster, hosts: Sequence[str] | None = None, *, wait: bool = T
     expected = {host: address for host, address in addresses(cluster).items() if hosts is None or host in hosts}
     judge = Join(cluster.name, address_of(cluster), expected, wait)
     facts = join_facts(cluster, expected)
-    log = container_log(RAY, LOG_LINES)
     return Gate(
         "all nodes in Ray" if len(expected) == len(cluster.hosts) else f"Ray on {', '.join(expected)}",
         facts,
         judge.judge,
         deadline=JOIN_SECONDS if wait else 0.0,
         every=1.0,
-        explain={host: (*asked, log) for host, asked in facts.items()},
+        explain=facts,
         blame=judge.blame,
     )
 
 
 def join_facts(cluster: Cluster, hosts: Mapping[str, str]) -> dict[str, tuple[Fact[Any], ...]]:
-    """The containers of every host; the head is also asked for Ray's table."""
-    mine = containers_of(cluster.name)
-    return {host: (mine, ray_nodes(address_of(cluster))) if host == cluster.head.name else (mine,) for host in hosts}
+    """The containers of every host and what Ray's said; the head is also asked for Ray's table."""
+    mine = (containers_of(cluster.name), container_log(RAY, LOG_LINES))
+    table = ray_nodes(address_of(cluster))
+    return {host: (*mine, table) if host == cluster.head.name else mine for host in hosts}

@@ -116,6 +116,15 @@ def test_join_waits_proves_and_gives_up() -> None:
     assert absent.hint == "sparkctl up"
 
 
+def test_the_previous_run_of_a_node_that_is_starting_is_no_proof() -> None:
+    log = "2026-11-21 04:07:50,014 INFO scripts.py:1101 -- Local node IP: 192.168.100.11"
+    join = Join("c", ADDRESS, EXPECTED)
+    waiting = join.judge(seen(BOTH, ours(), log))
+    assert isinstance(waiting, NotYet)
+    assert waiting.waiting_for.startswith("spark-2 (192.168.100.11) to join, 1 of 2")
+    assert isinstance(join.judge(seen(BOTH, ours(), f"{log}\nSUCC scripts.py:1251 -- Ray runtime started.")), Proven)
+
+
 def test_join_that_may_not_wait_refuses_at_once() -> None:
     join = Join("c", ADDRESS, EXPECTED, wait=False)
     for nodes in (HEAD, Missing("Ray is not up", "sparkctl up")):
