@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkctl.facts.base import Missing
@@ -35,13 +35,14 @@ class Join:
     """All of `expected` (host -> fabric address, the head's first) are ALIVE with a GPU in Ray's own table.
 
     Facts: `ray_nodes(address)` of the head, `containers_of(cluster)` and `container_log(RAY, LOG_LINES)` of every
-    expected host. `wait` is false where nothing will change by waiting.
+    expected host. `wait` is false where nothing will change by waiting; `known` are all addresses of the cluster.
     """
 
     cluster: str
     address: str
     expected: Mapping[str, str]
     wait: bool = True
+    known: Collection[str] = ()
 
     @property
     def head(self) -> str:
@@ -83,7 +84,8 @@ class Join:
         ]
         found = joined(begun, self.expected)
         if found.complete:
-            foreign = f", besides {', '.join(found.foreign)}" if found.foreign else ""
+            others = [address for address in found.foreign if address not in self.known]
+            foreign = f", besides {', '.join(others)}, which the inventory does not have" if others else ""
             many = f"{len(found.present)} of {len(self.expected)} nodes ALIVE, {nodes.gpus:.0f} GPUs"
             return Proven(f"{many}, Ray {nodes.ray}{foreign}")
         away = ", ".join(f"{host} ({self.expected[host]})" for host in found.missing)

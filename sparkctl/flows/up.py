@@ -83,7 +83,7 @@ def ray(cluster: Cluster, host: Host) -> Step:
 def join(cluster: Cluster, hosts: Sequence[str] | None = None, *, wait: bool = True) -> Gate:
     """Ray's own node table names all of `hosts` (all of the cluster), head first."""
     expected = {host: address for host, address in addresses(cluster).items() if hosts is None or host in hosts}
-    judge = Join(cluster.name, address_of(cluster), expected, wait)
+    judge = Join(cluster.name, address_of(cluster), expected, wait, tuple(addresses(cluster).values()))
     facts = join_facts(cluster, expected)
     return Gate(
         "all nodes in Ray" if len(expected) == len(cluster.hosts) else f"Ray on {', '.join(expected)}",

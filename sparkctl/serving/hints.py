@@ -158,7 +158,7 @@ VLLM: tuple[Hint, ...] = (
         r"RayWorkerProc rank=\S* ?died unexpectedly|Worker proc \S+ died unexpectedly|ActorDiedError|NodeDiedError|"
         r"The actor died",
         "a worker process died, by itself or with its host",
-        "sparkctl status && sparkctl logs",
+        "sparkctl up && sparkctl serve …",
     ),
 )
 

@@ -125,6 +125,13 @@ def test_the_previous_run_of_a_node_that_is_starting_is_no_proof() -> None:
     assert isinstance(join.judge(seen(BOTH, ours(), f"{log}\nSUCC scripts.py:1251 -- Ray runtime started.")), Proven)
 
 
+def test_a_node_that_nobody_expects_is_named() -> None:
+    three = Nodes((*BOTH.nodes, node("10.0.0.7")), 3.0, "2.60.0")
+    told = Join("c", ADDRESS, EXPECTED).judge(seen(three, ours()))
+    assert "besides 10.0.0.7, which the inventory does not have" in str(told)
+    assert "10.0.0.7" not in str(Join("c", ADDRESS, EXPECTED, known=("10.0.0.7",)).judge(seen(three, ours())))
+
+
 def test_join_that_may_not_wait_refuses_at_once() -> None:
     join = Join("c", ADDRESS, EXPECTED, wait=False)
     for nodes in (HEAD, Missing("Ray is not up", "sparkctl up")):

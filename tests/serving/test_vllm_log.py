@@ -172,7 +172,7 @@ RECORDED = [
     (
         "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.",
         "process died",
-        "status",
+        "sparkctl up",
     ),
 ]
 
