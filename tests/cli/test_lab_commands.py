@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkctl.cli import demonstrate
+from sparkctl.cli import demo, demonstrate
 from sparkctl.cli.main import main
 from sparkctl.errors import LockedError
 from sparkctl.lab import lab
@@ -123,9 +123,12 @@ def test_the_demo_ends_with_times_and_what_to_type_next(typed: Typed, monkeypatc
         played.extend(str(stage) for stage in stages)
         return [(stage, 1.0) for stage in stages]
 
+    said = demo.Said("Who are you?", "A tiny test model.", "http://10.77.0.10:8000/v1")
     monkeypatch.setattr(demonstrate, "play", play)
+    monkeypatch.setattr(demonstrate, "converse", lambda: said)
     code, out, err = typed("lab demo --yes")
     assert (code, out) == (0, "")
+    assert said.answer in err and said.endpoint in err
     assert played[0] == "sparkctl lab up --nodes 2 --yes" and played[-1] == "sparkctl -i lab status"
     assert "7.0 s  in all" in err and "sparkctl -i lab logs" in err
     played.clear()
