@@ -65,6 +65,7 @@ def request_of(asked: Asked, recipe: Recipe, cluster: Cluster) -> Request:
         arguments=recipe.arguments,
         extra=(*engine.extra_args, *asked.extra),
         env=dict(engine.env),
+        free_memory_gib=recipe.needs.free_memory_gib,
         prompts=recipe.smoke if len(recipe.smoke) >= len(PROMPTS) else (*recipe.smoke, *PROMPTS),
         hf_token=token,
         api_key=None if key is None else secrets.from_file(key, "the API key"),

@@ -112,9 +112,13 @@ def _judge(
     if host in lost:
         return Item(host, phase, step.key, Verdict.UNREACHABLE, reason=lost[host].message, hint=lost[host].hint)
     if isinstance(step, Deferred):
+        needs = tuple(f"{ref.host}/{ref.needs}" for ref in step.refs if ref.needs)
+        for need in needs:
+            # what it refers to is readable, but about to be another: an old key, the id of a container to be replaced
+            if need in judged and judged[need].pending:
+                return _known_after(phase, host, step.key, judged[need])
         built = _build(step, seen)
         if isinstance(built, Missing):
-            needs = tuple(f"{ref.host}/{ref.needs}" for ref in step.refs if ref.needs)
             return _unknown_or_failed(phase, host, step.key, needs, built, judged)
         step = built
     value = seen.get(host, {}).get(step.fact.name, Missing("it was not asked"))
@@ -145,9 +149,13 @@ def _unknown_or_failed(
     earlier = (item for item in reversed(list(judged.values())) if item.host == host)
     for item in (*named, *earlier):
         if item is not None and item.pending:
-            after = item.key if item.host == host else f"{item.host}/{item.key}"
-            return Item(host, phase, key, Verdict.UNKNOWN, reason=f"known after {after}")
+            return _known_after(phase, host, key, item)
     return Item(host, phase, key, Verdict.FAILED, reason=why.reason, hint=why.hint)
+
+
+def _known_after(phase: str, host: str, key: str, pending: Item) -> Item:
+    after = pending.key if pending.host == host else f"{pending.host}/{pending.key}"
+    return Item(host, phase, key, Verdict.UNKNOWN, reason=f"known after {after}")
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

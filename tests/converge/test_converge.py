@@ -152,6 +152,16 @@ def test_what_depends_on_a_pending_change_elsewhere_is_unknown_then_done(stage: 
     assert stage.run(deferred_flow()).counts == {"ok": 2}
 
 
+def test_what_refers_to_a_value_about_to_change_is_unknown_not_judged_by_the_old_one(stage: Stage) -> None:
+    assert stage.run(deferred_flow()).exit_code == 0
+    door = stage.doors["a"]
+    assert isinstance(door, LocalDoor)
+    (door.root / "key").write_text("old")
+    item = stage.plan(deferred_flow()).items[1]
+    assert (item.verdict, item.reason) == (Verdict.UNKNOWN, "known after a/text.key")
+    assert stage.run(deferred_flow()).counts == {"changed": 1, "ok": 1}
+
+
 def test_a_fact_that_nothing_pending_will_give_is_a_failure_and_changes_nothing(stage: Stage) -> None:
     flow = (phase("One", {"a": [Text("x", "x", asked=must_exist("missing")), Text("y", "y")]}),)
     report = stage.run(flow)

@@ -1,4 +1,4 @@
-"""One lab of two virtual Sparks for the whole session; every test types commands as a user would."""
+"""A lab of two virtual Sparks for each module; every test types commands as a user would."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def changed(report: dict[str, Any]) -> set[tuple[str, str]]:
     return {(step["host"], step["ensure"]) for step in report["steps"] if step["outcome"] == "changed"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab() -> Iterator[None]:
     """Two Sparks, freshly booted, their keys pinned; nothing is left of them afterwards."""
     if os.geteuid() != 0:

@@ -54,10 +54,11 @@ def test_a_dry_run_says_what_the_first_run_then_does(hosts: Hosts) -> None:
     assert run in sent["spark-1"]
 
 
-def test_a_changed_variable_restarts_only_that_host_and_says_why(raised: Hosts) -> None:
+def test_a_changed_variable_restarts_the_head_says_why_and_that_the_workers_follow(raised: Hosts) -> None:
     changed = stack(env=(("NCCL_IB_TC", "106"),))
     told = to_json(raised.plan(up(changed)))
-    assert [change["before"] for change in told["changes"]] == [{"env NCCL_IB_TC": "(not set)"}] * 2
+    assert [change["before"] for change in told["changes"]] == [{"env NCCL_IB_TC": "(not set)"}]
+    assert [item["reason"] for item in told["unknown"]] == ["known after spark-1/container.sparkctl-ray"]
     report, sent = raised.converge(up(changed))
     assert report.errors == ()
     assert [line.split()[:2] for line in sent["spark-2"]] == [
