@@ -12,7 +12,15 @@ from sparkctl.cli.session import Session
 faults = new_app("break and mend a virtual Spark")
 
 Host = Annotated[str, typer.Argument(metavar="HOST")]
-Port = Annotated[str | None, typer.Argument(metavar="[NETDEV]", help="Default: all cables of the fabric port.")]
+Port = Annotated[str | None, typer.Argument(metavar="NETDEV", help="Default: all cables of the fabric port.")]
+
+
+def no_dry_run(context: typer.Context) -> None:
+    # Before every `sparkctl lab …`: what acts on this machine at once must not pass for a plan. No docstring: Typer
+    # would show it as the help of the group.
+    session: Session | None = context.obj
+    if session is not None and context.invoked_subcommand != "status":
+        session.no_dry_run()
 
 
 def kill(context: typer.Context, host: Host) -> None:

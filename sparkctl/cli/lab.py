@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from sparkctl.cli.app import EPILOG, new_app
-from sparkctl.cli.faults import FAULTS, faults
+from sparkctl.cli.faults import FAULTS, faults, no_dry_run
 from sparkctl.cli.session import Session
 
 app = new_app("virtual Sparks on this machine")
+app.callback(epilog=EPILOG)(no_dry_run)
 
 Nodes = Annotated[int, typer.Option(min=1, max=64, help="How many virtual Sparks.")]
 Image = Annotated[str | None, typer.Option(metavar="REF", help="A ready CPU image to pull instead of building one.")]

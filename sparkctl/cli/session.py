@@ -66,6 +66,14 @@ class Session:
         where = self.options.inventory
         return f"sparkctl {f'-i {quote(where)} ' if where is not None else ''}{words}"
 
+    def no_dry_run(self) -> None:
+        """For commands that act on this machine without a plan. Raises `UsageError` where only a plan was asked for."""
+        if self.options.dry_run:
+            raise UsageError(
+                f"reading the command line: `{' '.join(self.words)}` has no dry run; nothing was done",
+                hint=f"sparkctl {' '.join(self.words[:2])} --help",
+            )
+
     def confirm(self, question: str) -> None:
         """Ask before something that cannot be taken back. Raises `UsageError` where nobody can be asked."""
         if self.options.yes:

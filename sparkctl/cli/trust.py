@@ -32,7 +32,10 @@ def trust(
     sparkctl trust --forget spark-2
     """
     session: Session = context.obj
-    return _pin(session) if forget is None else _forget(session, forget)
+    if forget is None:
+        return _pin(session)
+    session.no_dry_run()
+    return _forget(session, forget)
 
 
 def _forget(session: Session, host: str) -> int:
@@ -41,6 +44,9 @@ def _forget(session: Session, host: str) -> int:
 
     target = stack(session)
     gone = keys.forget(host, target.endpoints.values(), target.known_hosts)
+    if not gone and host not in target.endpoints:
+        # Keys of hosts that have left the inventory can be forgotten; a name that means nothing is a slip.
+        target.cluster.host(host)
     said = [f"forgot {key}" for key in gone] or [f"no key was pinned for {host}"]
     session.answer({"forgotten": [{"host": host, "key": str(key)} for key in gone]}, said)
     return 0

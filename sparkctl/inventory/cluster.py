@@ -157,7 +157,7 @@ class Cluster:
         for host in self.hosts:
             if host.name == name:
                 return host
-        raise _unknown(name, [host.name for host in self.hosts])
+        raise _unknown(name, [host.name for host in self.hosts], "did you mean {}?")
 
     def select(self, pattern: str | None) -> tuple[Host, ...]:
         """The hosts that `--hosts` means, in the cluster's order; see `selected`."""
@@ -187,7 +187,7 @@ def selected(names: Sequence[str], pattern: str | None) -> tuple[str, ...]:
     taken = {part: {name for name in names if fnmatchcase(name, part.removeprefix("!"))} for part in parts}
     for part, found in taken.items():
         if not found:
-            raise _unknown(part.removeprefix("!"), names)
+            raise _unknown(part.removeprefix("!"), names, "--hosts {}")
     wanted: set[str] = set().union(*(found for part, found in taken.items() if part[0] != "!"))
     if all(part[0] == "!" for part in parts):
         wanted = set(names) if parts else set()
@@ -197,10 +197,10 @@ def selected(names: Sequence[str], pattern: str | None) -> tuple[str, ...]:
     return tuple(name for name in names if name in wanted)
 
 
-def _unknown(name: str, known: Sequence[str]) -> UsageError:
+def _unknown(name: str, known: Sequence[str], offer: str) -> UsageError:
     close = did_you_mean(name, known)
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
     return UsageError(
         f"choosing hosts: {name!r} is none of the inventory's hosts ({shown})",
-        hint=f"--hosts {close}" if close else "sparkctl inventory show",
+        hint=offer.format(close) if close else "sparkctl inventory show",
     )

@@ -134,3 +134,13 @@ def test_the_demo_ends_with_times_and_what_to_type_next(typed: Typed, monkeypatc
     played.clear()
     typed("lab demo --no-keep")
     assert played[-1] == "sparkctl lab down --yes"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["lab down --purge -y", "lab up --yes", "lab demo", "lab shell spark-1", "lab fault kill spark-1", "lab kill x"],
+)
+def test_a_dry_run_of_what_has_none_touches_nothing(line: str, typed: Typed, calls: list[Any]) -> None:
+    code, out, err = typed(f"{line} --dry-run")
+    assert (code, out, calls) == (2, "", [])
+    assert "has no dry run; nothing was done" in err
