@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -30,11 +31,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Smoke:
-    """All checks of one API."""
+    """All checks of one API. `reached`: something took the connection, whatever it then said."""
 
     url: str
     model: str | None
     checks: tuple[Check, ...]
+    reached: bool = True
 
     @property
     def ok(self) -> bool:
@@ -66,7 +68,10 @@ def smoke(url: str, *, key: str | None = None, model: str | None = None, deadlin
         try:
             first = _ask(client, MODELS)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            return Smoke(base, model, (Check("models", False, _said(error, key), time.monotonic() - began),))
+            check = Check("models", False, _said(error, key), time.monotonic() - began)
+            return Smoke(
+                base, model, (check,), reached=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            )
         found, limit = served(first)
         wanted = model or found
         if wanted is None:
@@ -110,5 +115,5 @@ def _read(answer: httpx.Response) -> str:
 
 
 def _said(error: Exception, key: str | None) -> str:
-    said = str(error) or type(error).__name__
+    said = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
     return said.replace(key, "•••") if key else said

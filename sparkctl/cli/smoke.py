@@ -8,7 +8,7 @@ import typer
 
 from sparkctl.cli.app import EPILOG, new_app
 from sparkctl.cli.session import Session
-from sparkctl.errors import SparkctlError, StepFailed
+from sparkctl.errors import SparkctlError, StepFailed, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from sparkctl.bench.smoke import Smoke
@@ -32,14 +32,37 @@ def smoke(
     sparkctl smoke
     sparkctl smoke --url http://192.168.1.21:8000
     """
+    from shlex import quote
+
+    from sparkctl.bench.smoke import base_of
     from sparkctl.bench.smoke import smoke as ask
     from sparkctl.cli.secrets import from_file
 
     session: Session = context.obj
     if url is None:
         url, api_key_file = _served(session)
+        hint = "sparkctl logs --only serve"
+    else:
+        hint = f"curl -sS {quote(base_of(_web(url)))}/v1/models"
     key = None if api_key_file is None else from_file(api_key_file, "the API key").decode()
-    return _show(session, ask(url, key=key, model=model, deadline=timeout))
+    return _show(session, ask(url, key=key, model=model, deadline=timeout), hint)
+
+
+def _web(url: str) -> str:
+    """The URL itself. Raises `UsageError` for what cannot be the address of an API."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UsageError(
+            f"reading the command line: --url takes an http or https address, not {url!r}",
+            hint="sparkctl smoke --url http://HOST:8000",
+        )
+    return url
 
 
 def _served(session: Session) -> tuple[str, str | None]:
@@ -63,7 +86,7 @@ def _served(session: Session) -> tuple[str, str | None]:
     return str(now["endpoint"]), target.cluster.serve.api_key_file
 
 
-def _show(session: Session, result: Smoke) -> int:
+def _show(session: Session, result: Smoke, hint: str) -> int:
     from sparkctl.ui.columns import Cell, columns
     from sparkctl.ui.text import duration
 
@@ -80,8 +103,10 @@ def _show(session: Session, result: Smoke) -> int:
     error: SparkctlError = StepFailed(
         f"smoke-testing {result.url}: {len(failed)} of {len(result.checks)} checks failed; first {first}",
         step="smoke",
-        hint="sparkctl logs --only serve",
+        hint=hint,
     )
+    if not result.reached:
+        error = UnreachableError(f"smoke-testing {result.url}: {failed[0].detail}", step="smoke", hint=hint)
     if not session.json:
         out.lines(lines)
     session.fail([error], result.to_json())

@@ -131,6 +131,8 @@ def test_trust_twice_pins_nothing_more_and_keeps_the_file_to_ourselves(trusted: 
 def test_forget_then_trust_one_host_again(trusted: Place) -> None:
     assert trusted.type("trust", "--forget", "spark-2").stdout.startswith("forgot ssh-ed25519 SHA256:")
     assert "no key was pinned" in trusted.type("trust", "--forget", "spark-2").stdout
+    slip = trusted.type("trust", "--forget", "sprak-2")
+    assert (slip.returncode, "did you mean spark-2?" in slip.stderr) == (2, True)
     code, said = trusted.json("trust", "--hosts", "spark-2", "-y")
     assert (code, [host["newly_pinned"] for host in said["hosts"]]) == (0, [True])
 
@@ -280,5 +282,13 @@ def test_smoke_where_nothing_is_served(trusted: Place) -> None:
 
 def test_smoke_of_what_is_not_there(trusted: Place) -> None:
     code, said = trusted.json("smoke", "--url", f"http://127.0.0.1:{free_port()}")
-    assert (code, said["ok"], said["checks"][0]["name"]) == (1, False, "models")
-    assert "checks failed" in said["error"]["message"]
+    assert (code, said["ok"], said["checks"][0]["name"]) == (4, False, "models")
+    assert said["error"]["code"] == "unreachable" and "refused" in said["error"]["message"]
+    assert said["error"]["hint"].startswith("curl ")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://", "http://x:99999999", "http://[x"])
+def test_smoke_of_what_is_no_address(trusted: Place, url: str) -> None:
+    done = trusted.type("smoke", "--url", url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--url takes an http" in done.stderr
