@@ -20,7 +20,7 @@ SECONDS = 3600.0
 @app.command(epilog=EPILOG, options_metavar="[OPTIONS] --")
 def exec(
     context: typer.Context,
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="Its words, as they are: no shell.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="Its words, as they are: no shell.")],
     sudo: Annotated[bool, typer.Option("--sudo", help="As root.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds until it is ended on the host.")] = SECONDS,
 ) -> int:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 
 from sparkctl.cli.options import LONG, Globals, hoist, wants_json
@@ -57,7 +58,8 @@ def guarded(argv: Sequence[str], run: Callable[[], int]) -> int:
         signal.signal(number, _on_signal)
     try:
         code = run()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         # The reader of Typer's own output (`serve --help | head`) has gone.
@@ -94,8 +96,13 @@ def report(argv: Sequence[str], errors: Sequence[SparkctlError]) -> None:
     if not isinstance(errors[0], UsageError | Stopped):
         errors = for_inventory(errors, options.inventory)
     if wants_json(list(argv)):
-        streams.out.json({"schema": schema(argv), "error": error_json(errors[0])})
-    else:
+        try:
+            streams.out.json({"schema": schema(argv), "error": error_json(errors[0])})
+            return
+        except OSError:
+            # The disk that stdout goes to is full: say it where it can be read.
+            forget(streams.out.file)
+    with suppress(OSError):
         streams.err.lines(error_lines(errors, limit=streams.err.width, color=streams.err.color))
 
 
@@ -133,7 +140,8 @@ def _typer_error(argv: Sequence[str], error: Exception) -> SparkctlError | None:
     if said is None:
         return None
     entry = next((word for word in argv if find(word)), "")
-    words = [f"sparkctl {entry}".strip(), "--help"]
+    path = getattr(getattr(error, "ctx", None), "command_path", None) or f"sparkctl {entry}".strip()
+    words = [str(path), "--help"]
     message = str(said()).strip()
     option = getattr(error, "option_name", None)
     if option and message.startswith("No such option"):
@@ -143,6 +151,8 @@ def _typer_error(argv: Sequence[str], error: Exception) -> SparkctlError | None:
     elif meant := re.search(r"^No such command (.*)\. Did you mean '([\w-]+)'", message):
         words = [words[0], meant[2]]
         message = f"there is no command {meant[1]}"
+    elif message.startswith("No such command "):
+        message = f"there is no command {message.removeprefix('No such command ')}"
     message = message[:1].lower() + message[1:].rstrip(".")
     return UsageError(f"reading the command line: {message}", hint=" ".join(words))
 

@@ -15,7 +15,7 @@ app = new_app("check and show the list of hosts")
 @app.command(epilog=EPILOG)
 def check(
     context: typer.Context,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Default: the one that -i means.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Default: the one that -i means.")] = None,
 ) -> int:
     """say all that is wrong with an inventory, with line and column
 

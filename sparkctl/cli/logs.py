@@ -23,7 +23,7 @@ FOLLOWED = 7 * 86400.0
 @app.command(epilog=EPILOG)
 def logs(
     context: typer.Context,
-    host: Annotated[str | None, typer.Argument(metavar="[HOST]", help="Default: all hosts.")] = None,
+    host: Annotated[str | None, typer.Argument(metavar="HOST", help="Default: all hosts.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is said.")] = False,
     tail: Annotated[int, typer.Option("--tail", "-n", min=0, help="Lines of the past, for each container.")] = 100,
     only: Annotated[str | None, typer.Option(metavar="ray|serve", help="One container's log.")] = None,

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Run one command line and return the contract's exit code (docs: `sparkctl --help`)."""
-    if argv in ([], ["--help"], ["-h"], ["help"]):
-        return _print(overview.render())
-    if argv == ["--version"]:
-        return _print(f"sparkctl {__version__}")
+    try:
+        if argv in ([], ["--help"], ["-h"], ["help"]):
+            return _print(overview.render())
+        if argv == ["--version"]:
+            return _print(f"sparkctl {__version__}")
+    except OSError:
+        # A full disk: the long way says so.
+        pass
     from sparkctl.cli.failure import guarded
 
     return guarded(argv, lambda: _run(argv))
@@ -42,12 +46,30 @@ def _run(argv: list[str]) -> int:
         return _print(f"sparkctl {__version__}")
     words = list(line.words)
     if words[:1] == ["help"]:
-        words = [*words[1:2], "--help"] if words[1:] else []
-    elif line.options.help and words:
-        words = [words[0], "--help"]
+        words = _help_of(words[1:])
+    elif line.options.help:
+        words = _help_of(words)
     if not words:
         return _print(overview.render())
-    return _invoke(_entry(words[0]), words[1:], line.options)
+    entry = _entry(words[0])
+    if line.options.detailed_exitcode and not line.options.dry_run:
+        from sparkctl.errors import UsageError
+
+        # Who types it wants to know, not to do.
+        raise UsageError(
+            "reading the command line: --detailed-exitcode goes with --dry-run",
+            hint=f"sparkctl {entry.name} --dry-run --detailed-exitcode",
+        )
+    return _invoke(entry, words[1:], line.options)
+
+
+def _help_of(words: list[str]) -> list[str]:
+    """`help inventory check` is `inventory check --help`; nothing else of the line is kept, for it shall not run."""
+    if not words:
+        return []
+    entry = overview.find(words[0])
+    parts = [word for word in words[1:2] if entry is not None and word in entry.parts]
+    return [words[0], *parts, "--help"]
 
 
 def _entry(name: str) -> Entry:

@@ -56,7 +56,7 @@ def terminal(
     err: TextIO | None = None,
 ) -> Terminal:
     """The process's streams. NO_COLOR (https://no-color.org) and TERM=dumb turn `auto` colour off."""
-    out, err = out or sys.stdout, err or sys.stderr
+    out, err = out or sys.stdout or _nothing(), err or sys.stderr or _nothing()
     dumb = env.get("TERM") == "dumb"
 
     def stream(file: TextIO) -> Stream:
@@ -65,6 +65,11 @@ def terminal(
         return Stream(file, color == "always" or (color == "auto" and auto), _width(file, env) if tty else None)
 
     return Terminal(stream(out), stream(err), err.isatty() and not dumb)
+
+
+def _nothing() -> TextIO:
+    """Instead of a stream that was closed before we started (`>&-`): Python has None there."""
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _width(file: TextIO, env: Mapping[str, str]) -> int:

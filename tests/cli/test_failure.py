@@ -142,6 +142,49 @@ def test_help_into_a_closed_pipe_says_nothing() -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+def test_a_full_disk_is_a_sentence() -> None:
+    for words in (["--help"], ["playbook", "list"], ["playbook", "list", "-o", "json"]):
+        with open("/dev/full", "w") as full:
+            ended = subprocess.run(
+                [sys.executable, "-m", "sparkctl", *words],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert (ended.returncode, ended.stderr) == (1, "error: working: no space left on device\n"), words
+
+
+@pytest.mark.parametrize(("line", "code"), [("playbook list", 0), ("bootstap", 2), ("--help", 0)])
+def test_streams_that_were_closed_before_we_started(line: str, code: int) -> None:
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&-"):
+        ended = subprocess.run(
+            ["sh", "-c", f"exec {sys.executable} -m sparkctl {line} {closed}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), closed
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("help inventory check", "Usage: sparkctl inventory check "),
+        ("-h inventory show", "Usage: sparkctl inventory show "),
+        ("help inventory", "Usage: sparkctl inventory "),
+        ("-h exec -- touch /x", "Usage: sparkctl exec "),
+        ("-h down --yes", "Usage: sparkctl down "),
+    ],
+)
+def test_help_before_a_command_runs_nothing_of_it(line: str, said: str) -> None:
+    ended = _sparkctl(*line.split())
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(said)
+
+
 WAITS = """
 import sys, time
 from sparkctl.cli.failure import guarded
@@ -170,6 +213,11 @@ def test_signals_end_a_run_at_once_with_130(number: int) -> None:
     ("words", "code", "said"),
     [
         (["bootstap"], 2, "there is no command 'bootstap'\nfix: sparkctl bootstrap"),
+        (["up", "--detailed-exitcode"], 2, "fix: sparkctl up --dry-run --detailed-exitcode"),
+        (["inventory", "check", "a", "b"], 2, "fix: sparkctl inventory check --help"),
+        (["playbook", "check"], 2, "fix: sparkctl playbook check --help"),
+        (["lab", "nope"], 2, "there is no command 'nope'\nfix: sparkctl lab --help"),
+        (["help", "nope"], 2, "there is no command 'nope'"),
         (["--dryrun", "up"], 2, "there is no option '--dryrun'\nfix: sparkctl --dry-run"),
         (["-o", "yaml"], 2, "-o takes text or json, not 'yaml'"),
         (["x\x1b[2Jy"], 2, "there is no command 'x\\x1b[2Jy'"),
