@@ -57,5 +57,6 @@ def show(context: typer.Context) -> int:
     session: Session = context.obj
     cluster, _ = inventory(session.options.inventory)
     value = resolved(cluster)
+    value["hosts"] = {host.name: value["hosts"][host.name] for host in cluster.select(session.options.hosts)}
     session.answer(value, clean_lines(yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()))
     return 0

@@ -234,6 +234,12 @@ def test_inventory_show_holds_every_default(trusted: Place) -> None:
     assert "9000" in trusted.type("inventory", "show").stdout
 
 
+def test_inventory_show_keeps_to_the_hosts_asked_for(trusted: Place) -> None:
+    code, said = trusted.json("inventory", "show", "--hosts", "spark-2")
+    assert (code, list(said["hosts"])) == (0, ["spark-2"])
+    assert trusted.type("inventory", "show", "--hosts", "spark-9").returncode == 2
+
+
 def test_ctrl_c_ends_a_command_at_once_with_a_sentence(trusted: Place) -> None:
     argv = [sys.executable, "-m", "sparkctl", "-i", str(trusted.folder / "loop.yml"), "exec", "--"]
     env = {**trusted.env, "PYTHONPATH": str(Path(__file__).parents[2])}
