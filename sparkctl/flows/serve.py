@@ -20,12 +20,14 @@ from sparkctl.serving.hints import VLLM, last_words
 from sparkctl.serving.names import RAY, SERVE, SERVE_ROLE
 from sparkctl.serving.node import NODE, NodeState, readable_in
 from sparkctl.serving.ports import LISTENERS
+from sparkctl.serving.ray import check_launcher
 from sparkctl.serving.ready import answer
 from sparkctl.serving.vllm import Request, port_of, serve_spec
 
 
 def serve(cluster: Cluster, request: Request) -> Flow:
-    """vLLM serving `request` on a Ray that is up, proven by completions."""
+    """vLLM serving `request` on a Ray that is up, proven by completions. Raises `ConfigError` for another launcher."""
+    check_launcher(cluster)
     head = cluster.head.name
     everyone = tuple(host.name for host in cluster.hosts)
     return (

@@ -19,14 +19,15 @@ from sparkctl.serving.hints import last_words
 from sparkctl.serving.names import HEAD_ROLE, JOIN_SECONDS, RAY, SERVE, SERVE_ROLE, WORKER_ROLE
 from sparkctl.serving.node import NODE, NodeState
 from sparkctl.serving.nodes import ray_nodes
-from sparkctl.serving.ray import address_of, addresses, image_of, ray_spec
+from sparkctl.serving.ray import address_of, addresses, check_launcher, image_of, ray_spec
 
 OLD_TOKEN = (SERVE_ROLE, WORKER_ROLE, HEAD_ROLE)
 """The containers which a new token shuts out."""
 
 
 def up(cluster: Cluster) -> Flow:
-    """Ray up and proven joined."""
+    """Ray up and proven joined. Raises `ConfigError` for another launcher."""
+    check_launcher(cluster)
     head, workers = cluster.head.name, tuple(host.name for host in cluster.workers)
     everyone = (head, *workers)
     phases = [

@@ -43,6 +43,13 @@ def image_of(cluster: Cluster) -> str:
     return cluster.runtime.image or f"sparkctl/{cluster.name}:built"
 
 
+def check_launcher(cluster: Cluster) -> None:
+    """Raises `ConfigError` where the inventory asks for another launcher than Ray: it must not be ignored."""
+    if cluster.runtime.launcher not in ("ray", "auto"):
+        message = f"serving on {cluster.name} with the launcher {cluster.runtime.launcher}: that is not supported yet"
+        raise ConfigError(message, hint="write runtime: {launcher: ray} in the inventory")
+
+
 def address_of(cluster: Cluster) -> str:
     """Where Ray's GCS listens."""
     return f"{cluster.head.fabric_address}:{RAY_PORT}"

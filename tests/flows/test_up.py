@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sparkctl.converge import to_json
 from sparkctl.ensure import secret
+from sparkctl.errors import ConfigError
 from sparkctl.flows.down import down
+from sparkctl.flows.serve import serve
 from sparkctl.flows.up import up
+from sparkctl.serving.vllm import Request
 from tests.flows.conftest import Hosts, stack
 
 
@@ -160,3 +164,13 @@ def test_one_host_alone_is_a_cluster(hosts: Hosts) -> None:
     report, _ = hosts.converge(up(stack(1)))
     assert report.errors == ()
     assert "all nodes in Ray: 1 of 1 nodes ALIVE, 1 GPUs, Ray 2.60.0" in report.proofs
+
+
+@pytest.mark.parametrize("launcher", ["mp", "slurm"])
+def test_a_launcher_that_is_not_there_yet_is_refused_and_not_ignored(launcher: str) -> None:
+    cluster = stack()
+    cluster = replace(cluster, runtime=replace(cluster.runtime, launcher=launcher))
+    with pytest.raises(ConfigError, match=f"launcher {launcher}"):
+        up(cluster)
+    with pytest.raises(ConfigError, match=f"launcher {launcher}"):
+        serve(cluster, Request("m"))
