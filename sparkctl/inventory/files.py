@@ -18,6 +18,7 @@ LAB: Final = "lab"
 VARIABLE = "SPARKCTL_INVENTORY"
 DEFAULT = "default"
 FOLDER = "inventories"
+ELSEWHERE = "name one: -i FILE; without a Spark: sparkctl lab up, then -i lab"
 _ENDINGS = (".yml", ".yaml")
 _MAX_BYTES = (1 << 20) + 1
 """One more than the loader takes, so that it can say so."""
@@ -107,7 +108,7 @@ def _missing(name: str, unasked: bool, folders: tuple[Path, ...]) -> ConfigError
         {p.stem for folder in folders if folder.is_dir() for p in folder.iterdir() if p.suffix in _ENDINGS} | {LAB}
     )
     if unasked:
-        hint = "cp inventories/two-sparks.yml inventories/default.yml" if "two-sparks" in known else "-i FILE"
+        hint = "cp inventories/two-sparks.yml inventories/default.yml" if "two-sparks" in known else ELSEWHERE
         return ConfigError(f"looking for an inventory: {FOLDER}/default.yml does not exist", hint=hint)
     near = did_you_mean(name, known)
     places = " nor ".join(str(folder) for folder in folders)
@@ -117,7 +118,9 @@ def _missing(name: str, unasked: bool, folders: tuple[Path, ...]) -> ConfigError
     )
 
 
-def _near(name: str, folder: Path) -> str | None:
+def _near(name: str, folder: Path) -> str:
     there = [p.name for p in folder.iterdir() if p.suffix in _ENDINGS] if folder.is_dir() else []
     near = did_you_mean(Path(name).name, there)
-    return f"-i {Path(name).parent / near}" if near else None
+    if near:
+        return f"-i {Path(name).parent / near}"
+    return f"there are: {', '.join(sorted(there)[:8])}" if there else ELSEWHERE

@@ -51,7 +51,8 @@ def test_lab_is_the_running_lab_even_where_a_file_has_its_name(here: Path) -> No
         ("tow", "it is neither in", "-i two"),
         ("elsewhere-entirely", "it is neither in", "known: default, far, lab, two"),
         ("inventories/defualt.yml", "there is no such file", "-i inventories/default.yml"),
-        ("nowhere/x.yml", "there is no such file", ""),
+        ("inventories/qqqqqqqqq.yml", "there is no such file", "there are: default.yml"),
+        ("nowhere/x.yml", "there is no such file", "name one: -i FILE"),
         ("$(id)", "it is neither in", "known:"),
     ],
 )
