@@ -39,7 +39,7 @@ def apply_item(fleet: Fleet, item: Item) -> Ended | SparkctlError:
         try:
             result = _act(fleet, item, door, action)
             if result is not None and result.code is None:
-                door.reconnect()
+                fleet.again(door)
                 return Ended.CUT
         except UnreachableError as error:
             fleet.lose(item.host, error)
@@ -53,7 +53,7 @@ def apply_item(fleet: Fleet, item: Item) -> Ended | SparkctlError:
 
 def _act(fleet: Fleet, item: Item, door: Transport, action: Action) -> Result | None:
     if isinstance(action, Reconnect):
-        door.reconnect()
+        fleet.again(door)
         return None
     if isinstance(action, Put):
         return door.put(action)

@@ -133,10 +133,11 @@ class _Run:
     def rounds(self, phase: Phase) -> None:
         """Ask, apply, ask again until every step is settled; after a failure only what was begun is looked at again."""
         applied: set[Where] = set()
+        cut: set[Where] = set()
         settled: set[Where] = set()
         for _ in range(ROUNDS):
             now = planning.items([phase], _look([phase], self.fleet), self.fleet.lost)
-            settled |= {_where(item) for item in now if _where(item) not in settled and self.settle(item, applied)}
+            settled |= {_where(item) for item in now if _where(item) not in settled and self.settle(item, applied, cut)}
             due = [item for item in now if item.verdict is Verdict.CHANGE and _where(item) not in settled]
             if not due or self.errors:
                 for item in now:
@@ -144,16 +145,17 @@ class _Run:
                         self.leave(item)
                 return
             self.touched = True
-            self.apply(phase, due, applied, settled)
+            self.apply(phase, due, applied, cut, settled)
         raise RuntimeError(f"{phase.title} did not settle in {ROUNDS} rounds")
 
-    def settle(self, item: Item, applied: set[Where]) -> bool:
-        """Whether this item has come to its end, told as an outcome."""
+    def settle(self, item: Item, applied: set[Where], cut: set[Where]) -> bool:
+        """Whether this item has come to its end, told as an outcome. One that was only `cut` may be tried once more."""
         was_applied = _where(item) in applied
+        begun = was_applied or _where(item) in cut
         if item.verdict is Verdict.OK:
-            self.finish(item, Outcome.CHANGED if was_applied else Outcome.OK)
+            self.finish(item, Outcome.CHANGED if begun else Outcome.OK)
         elif item.verdict is Verdict.UNREACHABLE:
-            self.finish(item, Outcome.UNKNOWN if was_applied else Outcome.UNREACHABLE, item.reason)
+            self.finish(item, Outcome.UNKNOWN if begun else Outcome.UNREACHABLE, item.reason)
             self.fail(self.fleet.lost[item.host])
         elif item.verdict is Verdict.FAILED:
             self.finish(item, Outcome.FAILED, item.reason)
@@ -178,7 +180,7 @@ class _Run:
         if error not in self.errors:
             self.errors.append(error)
 
-    def apply(self, phase: Phase, due: list[Item], applied: set[Where], settled: set[Where]) -> None:
+    def apply(self, phase: Phase, due: list[Item], applied: set[Where], cut: set[Where], settled: set[Where]) -> None:
         """Apply what is due, hosts side by side; a host's later items wait for the next round once one has failed."""
         by_host: dict[str, list[Item]] = {}
         for item in due:
@@ -188,6 +190,8 @@ class _Run:
             for item in by_host[host]:
                 ended = apply_item(self.fleet, item)
                 if ended is Ended.CUT:
+                    # it may have taken effect; what cuts the connection a second time is not tried a third
+                    (applied if _where(item) in cut else cut).add(_where(item))
                     return None
                 if isinstance(ended, UnreachableError):
                     applied.add(_where(item))

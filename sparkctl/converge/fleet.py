@@ -37,6 +37,7 @@ class Fleet:
         self.lost: dict[str, SparkctlError] = {h: d for h, d in doors.items() if isinstance(d, SparkctlError)}
         self.clock = clock
         self._emit, self._lock, self._began = emit, Lock(), clock()
+        self._stopped = False
 
     def tell(self, kind: Kind, **said: Any) -> None:
         """Emit one event; sinks never run in two threads at once."""
@@ -62,8 +63,15 @@ class Fleet:
             except BaseException:
                 for future in futures.values():
                     future.cancel()
+                self._stopped = True
                 self.close()
                 raise
+
+    def again(self, door: Transport) -> None:
+        """Log in again. Raises `UnreachableError`, also after Ctrl-C: it shut the doors so that nobody waits."""
+        if self._stopped:
+            raise UnreachableError(f"talking to {door.host}: the run was stopped", host=door.host)
+        door.reconnect()
 
     def gather(self, facts: Mapping[str, Sequence[Fact[Any]]]) -> dict[str, dict[str, Any]]:
         """Ask each host its facts in one round trip; hosts in parallel. Unknowable facts come back as `Missing`."""
@@ -78,7 +86,7 @@ class Fleet:
         try:
             result = door.run_script(batch.script(questions, nonce), timeout=batch.deadline(questions))
             if result.code is None:
-                door.reconnect()
+                self.again(door)
                 result = door.run_script(batch.script(questions, nonce), timeout=batch.deadline(questions))
         except UnreachableError as error:
             self.lose(host, error)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,6 +196,52 @@ def test_a_cut_connection_is_probed_before_it_is_believed(stage: Stage) -> None:
     door.cut_after_mutations = 0
     report = stage.run(two_phases())
     assert (report.exit_code, door.logins) == (0, 2)
+
+
+def test_what_a_cut_action_had_changed_is_told_as_changed(stage: Stage) -> None:
+    door = stage.doors["a"]
+    assert isinstance(door, LocalDoor)
+    door.cut_after_mutations = 0
+    assert stage.run(two_phases()).counts == {"changed": 5}
+
+
+def test_an_action_that_cuts_the_connection_every_time_fails_its_step(stage: Stage) -> None:
+    door = stage.doors["a"]
+    assert isinstance(door, LocalDoor)
+    door.run = lambda command, on_line=None: Result("a", command, None)  # type: ignore[method-assign]
+    report = stage.run((phase("Cut", {"a": [Text("one", "1", broken="true")]}),))
+    assert (report.exit_code, door.logins) == (1, 3), "once more after the first cut, then no more"
+
+
+def test_ctrl_c_does_not_log_in_again_on_the_doors_that_it_shut(tmp_path: Path) -> None:
+    door = Hanging("a", tmp_path)
+    fleet = Fleet({"a": door, "b": LocalDoor("b", tmp_path)}, lambda event: None)
+
+    def work(host: str) -> None:
+        if host == "a":
+            fleet._ask("a", [content("one")])
+        assert door.asked.wait(10)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fleet.each(("b", "a"), work)
+    assert door.logins == 1
+
+
+class Hanging(LocalDoor):
+    """Answers only when it is shut, as a host does on which something hangs; and lets itself be opened again."""
+
+    def __init__(self, host: str, root: Path) -> None:
+        super().__init__(host, root)
+        self.asked, self.shut = threading.Event(), threading.Event()
+
+    def run_script(self, script: str, *, timeout: float) -> Result:
+        self.asked.set()
+        assert self.shut.wait(10)
+        return Result(self.host, Command(("sh",)), None)
+
+    def close(self) -> None:
+        self.shut.set()
 
 
 def test_a_host_that_dies_in_the_middle_leaves_an_unknown_outcome_not_a_guess(stage: Stage) -> None:
