@@ -217,7 +217,9 @@ class Freed:
 
     def judge(self, seen: Seen) -> Judgement:
         container = _container(seen, self.head, self.cluster, RAY)
-        if not (isinstance(container, Container) and container.running):
+        if isinstance(container, Missing):
+            return Refuted(f"looking for Ray on {self.head}: {container.reason}", self.head, hint=container.hint)
+        if container is None or not container.running:
             return Proven("Ray is not up")
         nodes = seen.get(self.head, {}).get(ray_nodes(self.address).name, Missing("it was not asked"))
         if not isinstance(nodes, Nodes):

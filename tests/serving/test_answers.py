@@ -204,6 +204,10 @@ def test_free_gpus_are_counted_by_ray() -> None:
     taken = Nodes(BOTH.nodes, 0.0, "2.60.0")
     assert judge.judge(seen(taken)) == NotYet("2 GPUs to be free again", 0.0, 2.0)
     assert judge.judge({"spark-1": {containers_of("c").name: ()}}) == Proven("Ray is not up")
+    unknown = Missing("docker did not answer within the deadline", "sudo systemctl restart docker")
+    refuted = judge.judge({"spark-1": {containers_of("c").name: unknown}})
+    assert isinstance(refuted, Refuted), "what cannot be asked is not known to be free"
+    assert unknown.reason in refuted.message and refuted.hint == unknown.hint
 
 
 def run_script(port: int, *words: str) -> Answer:
