@@ -93,7 +93,7 @@ def _state(
     any_of_ours = any(host["ray"]["container"] or host["serving"]["container"] for host in hosts)
     whole = all(host["reachable"] and host["ray"]["joined"] for host in hosts)
     if not any_of_ours:
-        return "down" if all(host["reachable"] for host in hosts) else "degraded"
+        return "degraded" if any("reason" in host for host in hosts) else "down"
     if serve is None:
         return "up" if whole else "degraded"
     if not serve.running or not whole:

@@ -65,6 +65,7 @@ def seen(first: Any, second: Any, nodes: Any, answer: Any) -> dict[str, dict[str
         (seen((RAY,), (), ONE, NONE), "degraded"),
         (seen((RAY, SERVE), LOST, ONE, REAL), "degraded"),
         (seen((), LOST, Missing("Ray is not up"), NONE), "degraded"),
+        (seen((), Missing("docker did not answer within the deadline"), NONE, NONE), "degraded"),
         (seen(LOST, (RAY,), LOST, LOST), "unreachable"),
         (seen(Missing("this user may not talk to docker"), (RAY,), NONE, NONE), "degraded"),
     ],
