@@ -46,8 +46,6 @@ def run(
         with session.progress() as view:
             sink.to = view
             opened = doors.enter_context(fleet(target, sink, names))
-            for host in set(opened.lost) - set(target.hosts):
-                del opened.lost[host]
             made = plan(flow, opened)
         if session.options.dry_run:
             return _dry(session, made)

@@ -27,7 +27,8 @@ def plan(flow: Flow, fleet: Fleet) -> Plan:
     """What `flow` would do: facts of all phases in one batch a host, more only for what depends on an answer."""
     fleet.tell(Kind.RUN_STARTED, data={"phases": [phase.title for phase in flow]})
     seen = _look(flow, fleet)
-    made = Plan(planning.items(flow, seen, fleet.lost), dict(fleet.lost))
+    mine = planning.hosts_of(flow)
+    made = Plan(planning.items(flow, seen, fleet.lost), {host: fleet.lost[host] for host in mine if host in fleet.lost})
     fleet.tell(
         Kind.PLANNED,
         data={"changes": len(made.pending), "unchanged": made.unchanged, "failed": len(made.failed)},

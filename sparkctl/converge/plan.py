@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a flow would do. `lost` are the hosts that could not be asked."""
+    """Everything a flow would do. `lost` are those of the flow's hosts that could not be asked."""
 
     items: tuple[Item, ...]
     lost: Mapping[str, SparkctlError]

@@ -152,6 +152,15 @@ def test_only_the_chosen_hosts_are_changed_and_needed(typed: Any, doors: dict[st
         typed("bootstrap --hosts nosuch")
 
 
+def test_a_proof_that_needs_another_host_says_why_that_one_was_not_asked(typed: Any, doors: dict[str, Any]) -> None:
+    doors["b"] = UnreachableError("connecting to b: no route to host", host="b")
+    here: Fact[str] = Fact("here", "echo here", lambda output: output.stdout)
+    gate = Gate("both", {"b": [here]}, lambda seen: Refuted(f"asking b: {seen['b']['here'].reason}", "b"))
+    code, _, err = typed("up --hosts a", flow(gate=gate))
+    assert code == 1
+    assert "asking b: connecting to b: no route to host" in err
+
+
 def test_what_cannot_be_taken_back_is_not_done_unasked(typed: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         typed("down", ask="taking it down")
