@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +61,63 @@ def test_a_host_that_is_down() -> None:
 def test_a_tag_that_does_not_exist(tmp_path: Path, lab_inventory: str) -> None:
     path = changed_inventory(tmp_path, lab_inventory, "vllm:25.11-py3", "vllm:99.99-py3")
     one_sentence(sparkctl("-i", path, "bootstrap", expect=1), "99.99-py3")
+
+
+def without_image(host: str) -> None:
+    inside(host, "docker rmi -f $(docker images -q)")
+
+
+def pulling(host: str) -> bool:
+    return bool(inside(host, "pgrep -f '^docker pull'").strip())
+
+
+def begin_bootstrap() -> subprocess.Popen[bytes]:
+    """A bootstrap in the middle of pulling spark-2's image."""
+    without_image("spark-2")
+    argv = [sys.executable, "-m", "sparkctl", "-i", "lab", "bootstrap"]
+    run = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not pulling("spark-2"):
+        assert run.poll() is None and time.monotonic() < until, "the pull did not begin"
+        time.sleep(0.2)
+    return run
+
+
+def test_the_registry_is_down() -> None:
+    without_image("spark-2")
+    inside("spark-2", "cp /etc/hosts /root/hosts; sed -i '/nvcr.io/d' /etc/hosts; echo 127.0.0.9 nvcr.io >>/etc/hosts")
+    try:
+        one_sentence(on_lab("bootstrap", expect=1), "nvcr.io", "spark-2")
+    finally:
+        inside("spark-2", "cat /root/hosts >/etc/hosts")
+        time.sleep(6)  # dockerd believes /etc/hosts for five seconds (Go's resolver caches it)
+
+
+def test_a_killed_run_is_finished_by_the_next() -> None:
+    run = begin_bootstrap()
+    run.kill()
+    run.communicate(timeout=20)
+    assert on_lab("history").json["runs"][0]["ended"] == "interrupted"
+    assert on_lab("bootstrap").json["ok"]
+    assert set(on_lab("bootstrap").json["counts"]) == {"ok"}
+
+
+def test_an_interrupted_run_says_what_was_under_way_and_is_finished_by_the_next() -> None:
+    run = begin_bootstrap()
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert b"Traceback" not in said and b"spark-2" in said
+    assert on_lab("bootstrap").json["ok"]
+
+
+def test_a_key_that_the_host_does_not_know(tmp_path: Path, lab_inventory: str) -> None:
+    stranger = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
+    lines = [line for line in lab_inventory.splitlines() if "identity_file" in line]
+    (path,) = re.findall(r"identity_file:\s*([^,}\s]+)", lines[0])
+    inventory = changed_inventory(tmp_path, lab_inventory, path, str(stranger))
+    one_sentence(sparkctl("-i", inventory, "bootstrap", expect=4), "spark-1")
 
 
 def test_no_sudo() -> None:
