@@ -9,10 +9,10 @@ import typer
 from sparkctl.cli.app import EPILOG, new_app
 from sparkctl.cli.failure import INTERRUPTED
 from sparkctl.cli.session import Session
-from sparkctl.errors import SparkctlError, UsageError
+from sparkctl.errors import SparkctlError, StepFailed, UsageError
 
 if TYPE_CHECKING:
-    from sparkctl.ssh.command import Command
+    from sparkctl.ssh.command import Command, Result
 
 app = new_app()
 
@@ -61,10 +61,10 @@ def _read(session: Session, host: str | None, follow: bool, tail: int, only: str
 
             name, container = which[label]
             try:
-                opened.open[name].run(_command(container, follow, tail), hear)
+                result = opened.open[name].run(_command(container, follow, tail), hear)
             except SparkctlError as error:
                 return error
-            return None
+            return None if result.ok else _cut_short(name, container, result)
 
         try:
             errors = [error for error in opened.each(which, work).values() if error is not None]
@@ -82,6 +82,16 @@ def _read(session: Session, host: str | None, follow: bool, tail: int, only: str
         return errors[0].exit_code
     session.answer(value, [])
     return 0
+
+
+def _cut_short(host: str, container: str, result: Result) -> StepFailed:
+    why = "the connection was lost" if result.code is None else f"docker ended with exit code {result.code}"
+    return StepFailed(
+        f"reading the log of {container} on {host}: {why}",
+        host=host,
+        step="logs",
+        hint=f"sparkctl status --hosts {host}",
+    )
 
 
 def _command(container: str, follow: bool, tail: int) -> Command:

@@ -44,14 +44,14 @@ def _look(phases: Sequence[Phase], fleet: Fleet) -> dict[str, dict[str, object]]
     return seen
 
 
-def converge(flow: Flow, made: Plan, fleet: Fleet, *, without_lost: bool = False) -> Report:
-    """Make `flow` true, phase by phase, and prove it. `without_lost` goes on with the hosts that answer.
+def converge(flow: Flow, made: Plan, fleet: Fleet) -> Report:
+    """Make `flow` true, phase by phase, and prove it.
 
     A host that could not be reached stops the run before anything is changed, and so does a step that the plan already
     knows to fail: a stack is only useful whole, and a half-changed one is worse than an untouched one.
     """
     run = _Run(fleet)
-    run.refuse(made, without_lost)
+    run.refuse(made)
     if not made.pending and not run.errors:
         run.nothing_to_do(flow, made)
     else:
@@ -74,9 +74,8 @@ class _Run:
     def __post_init__(self) -> None:
         self.began = self.fleet.clock()
 
-    def refuse(self, made: Plan, without_lost: bool) -> None:
-        if not without_lost:
-            self.errors += made.lost.values()
+    def refuse(self, made: Plan) -> None:
+        self.errors += made.lost.values()
         self.errors += [_step_failed(item) for item in made.failed]
 
     def finish(self, item: Item, outcome: Outcome, text: str = "") -> None:

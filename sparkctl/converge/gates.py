@@ -61,4 +61,7 @@ def _refute(fleet: Fleet, phase: Phase, gate: Gate, refuted: Refuted) -> Sparkct
         text=refuted.message,
         outcome=Outcome.FAILED,
     )
-    return StepFailed(refuted.message, host=refuted.host, step=gate.title, hint=refuted.hint, evidence=refuted.evidence)
+    lost = fleet.lost.get(refuted.host or "")
+    kind = type(lost) if lost is not None else StepFailed
+    hint = refuted.hint or (lost.hint if lost is not None else None)
+    return kind(refuted.message, host=refuted.host, step=gate.title, hint=hint, evidence=refuted.evidence)

@@ -94,4 +94,7 @@ def values(facts: Mapping[str, Fact[Any]], answers: Mapping[str, Output], lost: 
             found[name] = fact.parse(output)
         except FactUnavailable as unavailable:
             found[name] = Missing(unavailable.reason, unavailable.hint)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            # whatever a host prints is hostile: an answer of another shape is no answer, and no bug of ours
+            found[name] = Missing(f"the answer about {name} could not be read")
     return found

@@ -195,6 +195,17 @@ def test_logs_are_prefixed_printable_and_not_markup(trusted: Place) -> None:
     assert (code, [(entry["host"], entry["container"]) for entry in said["logs"]]) == (0, [("spark-2", "sparkctl-ray")])
 
 
+def test_a_log_that_breaks_off_is_not_a_whole_one(trusted: Place) -> None:
+    docker = trusted.folder / "bin" / "docker"
+    docker.write_text(DOCKER.replace(">&2 ;;", ">&2; exit 1 ;;"))
+    try:
+        code, said = trusted.json("logs", "spark-2", "--only", "ray")
+    finally:
+        docker.write_text(DOCKER)
+    assert code == 1
+    assert said["error"]["message"] == "reading the log of sparkctl-ray on spark-2: docker ended with exit code 1"
+
+
 def test_logs_of_what_is_not_there(trusted: Place) -> None:
     done = trusted.type("logs", "--only", "serve")
     assert done.returncode == 1

@@ -347,3 +347,14 @@ def test_facts_that_need_root_say_which_problem_sudo_met(stage: Stage) -> None:
     (item,) = stage.plan((phase("Root", {"a": [Text("x", "x", asked=needs_root)]}),)).items
     assert item.reason == "becoming root on a as dan: sudo asks for a password"
     assert item.hint == "on a: echo …"
+
+
+def test_a_host_that_is_lost_while_a_gate_waits_ends_the_run_as_unreachable(stage: Stage) -> None:
+    gone = gate(lambda seen: Refuted("waiting for a: it went away", host="a"), deadline=5)
+    flow = (phase("Up", {"a": [Text("one", "1")]}, gone),)
+    stage.run((phase("Up", {"a": [Text("one", "1")]}),))
+    fleet = stage.fleet()
+    made = plan(flow, fleet)
+    fleet.lose("a", UnreachableError("connecting to a: no route", host="a", hint="is a switched on?"))
+    report = converge(flow, made, fleet)
+    assert (report.exit_code, report.errors[-1].hint) == (4, "is a switched on?")

@@ -167,3 +167,14 @@ def test_a_joined_answer_that_was_cut_off_is_unavailable(cut: int) -> None:
     kept = whole[: min(cut, len(whole) - 2)]
     with pytest.raises(FactUnavailable, match="cut off"):
         fact.parse(Output(0, kept))
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), IndexError(), TypeError(), AttributeError()])
+def test_an_answer_of_another_shape_is_missing_not_a_crash(error: Exception) -> None:
+    def parse(output: Output) -> str:
+        raise error
+
+    asked = batch.unique([Fact("nodes", "echo", parse)])
+    assert batch.values(asked, {"nodes": Output(0, "{")}, Missing("lost")) == {
+        "nodes": Missing("the answer about nodes could not be read")
+    }
