@@ -71,7 +71,19 @@ def guarded(argv: Sequence[str], run: Callable[[], int]) -> int:
         report(argv, [error])
         return error.exit_code
     except Exception as error:
-        return _unexpected(argv, error)
+        code = _unexpected(argv, error)
+        _let_go_of_stdout()
+        return code
+
+
+def _let_go_of_stdout() -> None:
+    """What could not be written cannot be written at exit either, where Python would say so itself and end with 120."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        forget(sys.stdout)
 
 
 def for_inventory(errors: Sequence[SparkctlError], inventory: str | None) -> list[SparkctlError]:

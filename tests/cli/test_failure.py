@@ -142,7 +142,8 @@ def test_help_into_a_closed_pipe_says_nothing() -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_a_full_disk_is_a_sentence() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_a_sentence(unbuffered: str) -> None:
     for words in (["--help"], ["playbook", "list"], ["playbook", "list", "-o", "json"]):
         with open("/dev/full", "w") as full:
             ended = subprocess.run(
@@ -152,6 +153,7 @@ def test_a_full_disk_is_a_sentence() -> None:
                 text=True,
                 timeout=60,
                 check=False,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             )
         assert (ended.returncode, ended.stderr) == (1, "error: working: no space left on device\n"), words
 
