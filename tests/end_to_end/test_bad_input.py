@@ -83,14 +83,21 @@ def begin_bootstrap() -> subprocess.Popen[bytes]:
     return run
 
 
+def point_registry(host: str, script: str) -> None:
+    """Change where the host finds the registry; dockerd believes /etc/hosts for five seconds (Go's resolver)."""
+    inside(host, script)
+    time.sleep(6)
+
+
 def test_the_registry_is_down() -> None:
     without_image("spark-2")
-    inside("spark-2", "cp /etc/hosts /root/hosts; sed -i '/nvcr.io/d' /etc/hosts; echo 127.0.0.9 nvcr.io >>/etc/hosts")
+    point_registry(
+        "spark-2", "cp /etc/hosts /root/hosts; sed -i '/nvcr.io/d' /etc/hosts; echo 127.0.0.9 nvcr.io >>/etc/hosts"
+    )
     try:
         one_sentence(on_lab("bootstrap", expect=1), "nvcr.io", "spark-2")
     finally:
-        inside("spark-2", "cat /root/hosts >/etc/hosts")
-        time.sleep(6)  # dockerd believes /etc/hosts for five seconds (Go's resolver caches it)
+        point_registry("spark-2", "cat /root/hosts >/etc/hosts")
 
 
 def test_a_killed_run_is_finished_by_the_next() -> None:
